@@ -1,0 +1,1 @@
+"""Ratchet's device library: verify, install, swap, confirm. Devices move forward, never back."""

@@ -1,0 +1,36 @@
+"""The port to the network: what the device asks of whatever carries its bytes."""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+
+class Body(Protocol):
+    """An answer that is read piece by piece."""
+
+    def read(self, size_bytes: int) -> bytes:
+        """Read exactly ``size_bytes``.
+
+        Raises:
+            FetchError: the connection broke, or the body ended early.
+        """
+
+
+class Fetcher(Protocol):
+    """Carries bytes and decides nothing. ``fetch.py`` speaks HTTP; tests bring a repository in memory."""
+
+    def get(self, url: str, *, max_bytes: int) -> bytes:
+        """Fetch a whole small file.
+
+        Raises:
+            HttpStatusError: the server answered, with a status that is no success.
+            ResponseTooLongError: the body has more than ``max_bytes``.
+            FetchError: anything else that went wrong.
+        """
+
+    def open_range(self, url: str, *, start: int, stop: int) -> AbstractContextManager[Body]:
+        """Open the bytes from ``start`` up to, not including, ``stop`` in one request.
+
+        Raises:
+            HttpStatusError: the server answered, with a status that is no success.
+            FetchError: anything else that went wrong.
+        """

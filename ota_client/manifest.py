@@ -1,0 +1,239 @@
+"""The release manifest: what one release is, as its release engineers signed it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from ota_client.errors import ManifestError
+from ota_client.strict import Fields, canonical_json, format_time, is_name, parse_canonical_json
+from ota_client.version import Version
+
+FORMAT = "ratchet-manifest/1"
+PAYLOAD_FORMAT = "ratchet-regions/1"
+MAX_BYTES = 512 * 1024
+ROLLBACK_INDEX_MAX = 2**31 - 1
+_ADVISORIES_MOST = 1000
+_IMAGES_MOST = 32
+_HARDWARE_IDS_MOST = 64
+_NOTES_LONGEST = 32_000
+
+
+class Severity(StrEnum):
+    """How bad a mended weakness is, in CVSS's words (CVSS 3.1, section 5)."""
+
+    NONE = "none"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Advisory:
+    """One weakness that a release mends: what the device's owner is told (OWASP IoT item 4).
+
+    Attributes:
+        id: such as CVE-2026-1234.
+        severity: how bad the weakness is.
+        summary: what it is, in a sentence.
+        action: what the owner should do.
+        fixed_in: the first release that mends it. A manifest carries the advisories of its
+            predecessors too, so that a device that skips releases learns of all of them.
+    """
+
+    id: str
+    severity: Severity
+    summary: str
+    action: str
+    fixed_in: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """How an image travels: an index and the data that it describes (docs/reference/payload-format)."""
+
+    format: str
+    index_bytes: int
+    index_sha256: str
+    data_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image of a release and the slot that it ends in.
+
+    Attributes:
+        slot: the signed name of the slot, such as ``rootfs``; never a device path (C03).
+        size_bytes: of the bytes that end in the slot.
+        sha256: of the same bytes, in hexadecimal.
+    """
+
+    slot: str
+    size_bytes: int
+    sha256: str
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Sbom:
+    """The software bill of materials that belongs to a release."""
+
+    file: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseManifest:
+    """What one release is. Parsed once, never changed (C09).
+
+    Attributes:
+        rollback_index: rises only with a release whose predecessors must never run again (AVB).
+        hardware_ids: the boards it runs on (Uptane's term); matched exactly.
+        min_version: a device below it must first install a release in between.
+        created_at: when it was added to the repository, UTC.
+    """
+
+    product: str
+    version: Version
+    rollback_index: int
+    hardware_ids: tuple[str, ...]
+    min_version: Version | None
+    images: tuple[Image, ...]
+    advisories: tuple[Advisory, ...]
+    notes: str
+    sbom: Sbom | None
+    created_at: datetime
+
+    def advisories_since(self, running: Version) -> tuple[Advisory, ...]:
+        """The advisories that installing this release on ``running`` newly answers."""
+        return tuple(a for a in self.advisories if running < a.fixed_in <= self.version)
+
+    def to_bytes(self) -> bytes:
+        """Write the manifest as canonical JSON."""
+        value: dict[str, object] = {
+            "format": FORMAT,
+            "product": self.product,
+            "version": str(self.version),
+            "rollback_index": self.rollback_index,
+            "hardware_ids": list(self.hardware_ids),
+            "images": [_image_fields(image) for image in self.images],
+            "advisories": [_advisory_fields(advisory) for advisory in self.advisories],
+            "notes": self.notes,
+            "created_at": format_time(self.created_at),
+        }
+        if self.min_version is not None:
+            value["min_version"] = str(self.min_version)
+        if self.sbom is not None:
+            sbom = self.sbom
+            value["sbom"] = {"file": sbom.file, "bytes": sbom.size_bytes, "sha256": sbom.sha256}
+        return canonical_json(value)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "ReleaseManifest":
+        """Read a manifest strictly.
+
+        Raises:
+            ManifestError: it is too long, not canonical JSON, or a field is missing, unknown, of a
+                wrong type or out of range.
+        """
+        value = parse_canonical_json(data, max_bytes=MAX_BYTES, what="manifest", error=ManifestError)
+        fields = Fields(value, "manifest", ManifestError)
+        form = fields.text("format")
+        if form != FORMAT:
+            fields.fail("format", FORMAT, form)
+        manifest = cls(
+            product=fields.name("product"),
+            version=fields.parsed("version", Version.parse),
+            rollback_index=fields.integer("rollback_index", highest=ROLLBACK_INDEX_MAX),
+            hardware_ids=fields.name_list("hardware_ids", most=_HARDWARE_IDS_MOST),
+            min_version=_min_version(fields),
+            images=_images(fields),
+            advisories=tuple(map(_advisory, fields.tables("advisories", most=_ADVISORIES_MOST))),
+            notes=fields.text("notes", longest=_NOTES_LONGEST),
+            sbom=_sbom(fields.table("sbom")) if fields.has("sbom") else None,
+            created_at=fields.time("created_at"),
+        )
+        fields.finish()
+        return manifest
+
+
+def _min_version(fields: Fields) -> Version | None:
+    return fields.parsed("min_version", Version.parse) if fields.has("min_version") else None
+
+
+def _images(fields: Fields) -> tuple[Image, ...]:
+    images = tuple(map(_image, fields.tables("images", most=_IMAGES_MOST)))
+    slots = [image.slot for image in images]
+    if not slots or len(set(slots)) != len(slots):
+        fields.fail("images", "one or more images, each for another slot", slots)
+    return images
+
+
+def _image(fields: Fields) -> Image:
+    payload = fields.table("payload")
+    image = Image(
+        slot=fields.name("slot"),
+        size_bytes=fields.integer("bytes", lowest=1),
+        sha256=fields.sha256("sha256"),
+        payload=Payload(
+            format=payload.text("format"),
+            index_bytes=payload.integer("index_bytes", lowest=1),
+            index_sha256=payload.sha256("index_sha256"),
+            data_bytes=payload.integer("data_bytes"),
+        ),
+    )
+    if image.payload.format != PAYLOAD_FORMAT:
+        payload.fail("format", PAYLOAD_FORMAT, image.payload.format)
+    payload.finish()
+    fields.finish()
+    return image
+
+
+def _image_fields(image: Image) -> dict[str, object]:
+    payload = image.payload
+    return {
+        "slot": image.slot,
+        "bytes": image.size_bytes,
+        "sha256": image.sha256,
+        "payload": {
+            "format": payload.format,
+            "index_bytes": payload.index_bytes,
+            "index_sha256": payload.index_sha256,
+            "data_bytes": payload.data_bytes,
+        },
+    }
+
+
+def _advisory(fields: Fields) -> Advisory:
+    advisory = Advisory(
+        id=fields.text("id", longest=64),
+        severity=fields.parsed("severity", Severity),
+        summary=fields.text("summary", longest=1000),
+        action=fields.text("action", longest=1000),
+        fixed_in=fields.parsed("fixed_in", Version.parse),
+    )
+    fields.finish()
+    return advisory
+
+
+def _advisory_fields(advisory: Advisory) -> dict[str, object]:
+    return {
+        "id": advisory.id,
+        "severity": advisory.severity.value,
+        "summary": advisory.summary,
+        "action": advisory.action,
+        "fixed_in": str(advisory.fixed_in),
+    }
+
+
+def _sbom(fields: Fields) -> Sbom:
+    sbom = Sbom(
+        file=fields.text("file", longest=64),
+        size_bytes=fields.integer("bytes", lowest=1),
+        sha256=fields.sha256("sha256"),
+    )
+    if not is_name(sbom.file):
+        fields.fail("file", "a plain file name", sbom.file)
+    fields.finish()
+    return sbom

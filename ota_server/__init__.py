@@ -1,0 +1,1 @@
+"""The update server: untrusted by design, it holds no release key."""

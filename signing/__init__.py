@@ -1,0 +1,1 @@
+"""The release engineer's side: the only code that touches private keys."""
