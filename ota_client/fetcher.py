@@ -16,7 +16,7 @@ class Body(Protocol):
 
 
 class Fetcher(Protocol):
-    """Carries bytes and decides nothing. ``fetch.py`` speaks HTTP; tests bring a repository in memory."""
+    """Carries bytes, decides nothing. ``fetch.py`` speaks HTTP; tests bring a repository in memory."""
 
     def get(self, url: str, *, max_bytes: int) -> bytes:
         """Fetch a whole small file.
