@@ -1,0 +1,124 @@
+"""What python-tuf leaves open for firmware, checked on metadata whose signatures already hold.
+
+These are decisions without I/O; ``trust.py`` calls them, in its order.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
+from tuf.api.metadata import Key, Metadata, Root, Signed, Snapshot, TargetFile, Targets, Timestamp
+
+from ota_client.errors import (
+    DuplicateKeyError,
+    ExpiredError,
+    MetadataError,
+    RootChainError,
+    WeakHashError,
+)
+from ota_client.rollback import RoleFloor
+from ota_client.strict import is_name, parse_time
+
+ROOT_CHAIN_MOST: Final = 256
+_STRONG_HASHES: Final = frozenset({"sha256", "sha512"})
+
+
+def check_root_chain(pinned_root: bytes, root: Root) -> None:
+    """Refuse a root chain that python-tuf stopped walking before its end (A25)."""
+    pinned = Metadata[Root].from_bytes(pinned_root).signed.version
+    if root.version - pinned >= ROOT_CHAIN_MOST:
+        raise RootChainError(
+            f"expected fewer than {ROOT_CHAIN_MOST} roots after the pinned version {pinned}, got "
+            f"{root.version - pinned}; embed a newer root.json in the firmware"
+        )
+
+
+def check_keys(root: Root, targets: Targets, product: str) -> None:
+    """Refuse a role in which one public key stands under two key ids (A04)."""
+    for name, role in root.roles.items():
+        _check_unique(name, [root.keys[key_id] for key_id in role.keyids])
+    if targets.delegations and targets.delegations.roles:
+        keys = targets.delegations.keys
+        _check_unique(product, [keys[key_id] for key_id in targets.delegations.roles[product].keyids])
+
+
+def _check_unique(role: str, keys: list[Key]) -> None:
+    if len({_public_bytes(key) for key in keys}) != len(keys):
+        raise DuplicateKeyError(
+            f"role {role}: expected {len(keys)} different public keys, got one under two key ids"
+        )
+
+
+def _public_bytes(key: Key) -> bytes:
+    """The key itself, however it was written down: upper case, line ends, point compression."""
+    public = str(key.keyval.get("public", ""))
+    try:
+        if key.keytype == "ed25519":
+            return bytes.fromhex(public)
+        return load_pem_public_key(public.encode()).public_bytes(
+            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+        )
+    except ValueError:
+        return public.encode()
+
+
+def check_hashes(timestamp: Timestamp, snapshot: Snapshot) -> None:
+    """Refuse metadata files that are pinned by md5 or sha1 only, or not at all (A30)."""
+    files = {"snapshot.json": timestamp.snapshot_meta, **snapshot.meta}
+    for name, file in files.items():
+        if not _STRONG_HASHES.intersection(file.hashes or {}):
+            raise WeakHashError(f"{name}: expected a sha256 or sha512 in the metadata that lists it")
+
+
+def signed_at(timestamp: Timestamp) -> datetime:
+    """When the timestamp was signed, by its own word: the time for devices without a clock (A09)."""
+    text = timestamp.unrecognized_fields.get("signed_at")
+    try:
+        signed_at = parse_time(str(text))
+    except ValueError as e:
+        raise MetadataError(f"timestamp: signed_at: {e}") from e
+    if signed_at > timestamp.expires:
+        # a far future would make all later metadata look expired (A11)
+        raise MetadataError(f"timestamp: expected signed_at before its expiry, got {text}")
+    return signed_at
+
+
+def role_floors(
+    signed: dict[str, Signed], root: Root, targets: Targets, product: str
+) -> dict[str, RoleFloor]:
+    """What the device is to remember of each role."""
+    key_ids = {name: role.keyids for name, role in root.roles.items()}
+    if targets.delegations and targets.delegations.roles:
+        key_ids[product] = targets.delegations.roles[product].keyids
+    return {
+        name: RoleFloor(metadata.version, tuple(sorted(key_ids[name])))
+        for name, metadata in signed.items()
+    }
+
+
+def check_expiry(expires_at: dict[str, datetime], now: datetime) -> None:
+    """Refuse what has expired at ``now`` (A08, A09)."""
+    for role, moment in expires_at.items():
+        if moment <= now:
+            raise ExpiredError(
+                f"role {role}: expected metadata valid at {now.isoformat()}, got one that expired at "
+                f"{moment.isoformat()}; the mirror is frozen, or nobody refreshes the repository"
+            )
+
+
+def own_targets(product: str, releases: Targets) -> dict[str, TargetFile]:
+    """The role's files, all of them below its own product.
+
+    python-tuf checks paths on its way to a role; what the role lists is ours to check (A21, A27).
+    """
+    own: dict[str, TargetFile] = {}
+    for path, target in releases.targets.items():
+        folder, *rest = path.split("/")
+        if folder != product or len(rest) != len(("version", "file")) or not all(map(is_name, rest)):
+            raise MetadataError(f"role {product}: expected paths {product}/*/*, got {path[:80]!r}")
+        own[path] = target
+    return own
