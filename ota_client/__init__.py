@@ -1,1 +1,42 @@
-"""Ratchet's device library: verify, install, swap, confirm. Devices move forward, never back."""
+"""Ratchet's device library: verify, install, swap, confirm. Devices move forward, never back.
+
+The names below are the public API; docs/reference/python-api.md has its compatibility promise. They load
+neither tuf nor requests: a device can tell its status and mark itself good without them.
+"""
+
+from ota_client.client import OtaClient
+from ota_client.config import DeviceConfig
+from ota_client.device import open_ports
+from ota_client.errors import (
+    ConfigError,
+    FetchError,
+    InstallError,
+    OtaError,
+    RefusedError,
+    VerificationError,
+)
+from ota_client.manifest import Advisory, ReleaseManifest, Severity
+from ota_client.ports import Ports
+from ota_client.progress import Progress
+from ota_client.report import Check, Status
+from ota_client.version import Version
+
+__all__ = [
+    "Advisory",
+    "Check",
+    "ConfigError",
+    "DeviceConfig",
+    "FetchError",
+    "InstallError",
+    "OtaClient",
+    "OtaError",
+    "Ports",
+    "Progress",
+    "RefusedError",
+    "ReleaseManifest",
+    "Severity",
+    "Status",
+    "VerificationError",
+    "Version",
+    "open_ports",
+]

@@ -47,6 +47,16 @@ class Advisory:
     action: str
     fixed_in: Version
 
+    def to_fields(self) -> dict[str, object]:
+        """The advisory as JSON fields, in manifests and reports alike."""
+        return {
+            "id": self.id,
+            "severity": self.severity.value,
+            "summary": self.summary,
+            "action": self.action,
+            "fixed_in": str(self.fixed_in),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Payload:
@@ -118,7 +128,7 @@ class ReleaseManifest:
             "rollback_index": self.rollback_index,
             "hardware_ids": list(self.hardware_ids),
             "images": [_image_fields(image) for image in self.images],
-            "advisories": [_advisory_fields(advisory) for advisory in self.advisories],
+            "advisories": [advisory.to_fields() for advisory in self.advisories],
             "notes": self.notes,
             "created_at": format_time(self.created_at),
         }
@@ -215,16 +225,6 @@ def _advisory(fields: Fields) -> Advisory:
     )
     fields.finish()
     return advisory
-
-
-def _advisory_fields(advisory: Advisory) -> dict[str, object]:
-    return {
-        "id": advisory.id,
-        "severity": advisory.severity.value,
-        "summary": advisory.summary,
-        "action": advisory.action,
-        "fixed_in": str(advisory.fixed_in),
-    }
 
 
 def _sbom(fields: Fields) -> Sbom:

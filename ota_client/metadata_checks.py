@@ -47,13 +47,13 @@ def check_keys(root: Root, targets: Targets, product: str) -> None:
 
 
 def _check_unique(role: str, keys: list[Key]) -> None:
-    if len({_public_bytes(key) for key in keys}) != len(keys):
+    if len({public_bytes(key) for key in keys}) != len(keys):
         raise DuplicateKeyError(
             f"role {role}: expected {len(keys)} different public keys, got one under two key ids"
         )
 
 
-def _public_bytes(key: Key) -> bytes:
+def public_bytes(key: Key) -> bytes:
     """The key itself, however it was written down: upper case, line ends, point compression."""
     public = str(key.keyval.get("public", ""))
     try:

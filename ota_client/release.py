@@ -1,8 +1,11 @@
 """A release that passed every signature check: the only thing that a slot writer accepts."""
 
+import hashlib
 from dataclasses import dataclass
 
-from ota_client.manifest import ReleaseManifest
+from ota_client.errors import VerificationError
+from ota_client.fetcher import Fetcher
+from ota_client.manifest import Image, ReleaseManifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,28 @@ class VerifiedFile:
     path: str
     size_bytes: int
     sha256: str
+
+    def url(self, base_url: str) -> str:
+        """Where a repository keeps the file."""
+        return f"{base_url}targets/{self.path}"
+
+    def fetch(self, fetcher: Fetcher, base_url: str, *, max_bytes: int) -> bytes:
+        """Fetch the file, a small one, whole.
+
+        Raises:
+            FetchError: the network failed.
+            VerificationError: it is longer than ``max_bytes``, or not the file that was signed.
+        """
+        if self.size_bytes > max_bytes:
+            raise VerificationError(
+                f"{self.path}: expected {max_bytes} bytes at most, got {self.size_bytes}"
+            )
+        data = fetcher.get(self.url(base_url), max_bytes=self.size_bytes)
+        if len(data) != self.size_bytes or hashlib.sha256(data).hexdigest() != self.sha256:
+            raise VerificationError(
+                f"{self.path}: expected the signed {self.size_bytes} bytes, got {len(data)} other bytes"
+            )
+        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +62,12 @@ class VerifiedRelease:
 
     Attributes:
         sha256: of the manifest's bytes; the release's identity in state and reports.
-        base_url: the repository that answered.
     """
 
     manifest: ReleaseManifest
     sha256: str
     images: tuple[VerifiedImage, ...]
-    base_url: str
+
+    def files_of(self, image: Image) -> VerifiedImage:
+        """The payload of one of the release's images."""
+        return next(files for files in self.images if files.slot == image.slot)

@@ -207,6 +207,10 @@ class Fields:
             self.fail(name, f"at most {most} entries", f"{len(values)} entries")
         return cast("list[object]", values)
 
+    def given(self, name: str, take: Callable[[str], T], default: T) -> T:
+        """Take an optional field by ``take``, or its default where it is not there."""
+        return take(name) if name in self._left else default
+
     def finish(self) -> None:
         """Refuse the fields that nobody took, except optional ones (``x-...``)."""
         unknown = sorted(name for name in self._left if not name.startswith("x-"))

@@ -1,0 +1,126 @@
+"""The reference boot control: priority, tries and good flags in a durable record.
+
+The flags are ChromeOS' and Android's (AVB A/B): the boot loader starts the slot of the highest priority
+that is good or has tries left, and takes one try from a slot that is not good *before* it starts it.
+A boot loader that reads the record's two copies can use it as it is; ``testing.py`` has one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ota_client.bootcontrol.control import BootStatus, SlotBoot
+from ota_client.errors import BootControlError
+from ota_client.record import MAX_BYTES, Record
+from ota_client.strict import Fields, canonical_json, parse_canonical_json
+
+PRIORITY_MOST: Final = 15
+TRIES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class BootFlags:
+    """One slot's flags. Priority 0 is never started."""
+
+    priority: int
+    tries_left: int
+    good: bool
+
+    @property
+    def bootable(self) -> bool:
+        """Whether the boot loader would start the slot."""
+        return self.priority > 0 and (self.good or self.tries_left > 0)
+
+
+UNBOOTABLE: Final = BootFlags(priority=0, tries_left=0, good=False)
+ON_TRIAL: Final = BootFlags(priority=PRIORITY_MOST, tries_left=TRIES, good=False)
+
+
+class FileBootControl:
+    """Boot control over a durable record.
+
+    Args:
+        record: holds the flags of all slots, so that a transition is one write.
+        booted: tells the slot that is running, such as from the kernel's command line.
+    """
+
+    def __init__(self, record: Record, booted: Callable[[], str]) -> None:
+        self._record = record
+        self._booted = booted
+
+    def initialise(self, slots: dict[str, BootFlags]) -> None:
+        """Write the flags of a device that leaves the factory."""
+        self._save(slots)
+
+    def flags(self) -> dict[str, BootFlags]:
+        """Read all slots' flags."""
+        data = self._record.read()
+        if data is None:
+            raise BootControlError("boot record: expected one, got none; provision the device first")
+        value = parse_canonical_json(
+            data, max_bytes=MAX_BYTES, what="boot record", error=BootControlError
+        )
+        table = Fields(value, "boot record", BootControlError)
+        return {name: _flags(table.table(name)) for name in table.names()}
+
+    def next_slot(self) -> str | None:
+        """The slot that the boot loader starts next, or None where none is bootable."""
+        bootable = [(flags.priority, slot) for slot, flags in self.flags().items() if flags.bootable]
+        return max(bootable)[1] if bootable else None
+
+    def take_try(self, slot: str) -> None:
+        """The boot loader's own step: one try less, before it starts a slot that is not good."""
+        flags = self._of(slot)
+        self._save({**self.flags(), slot: replace(flags, tries_left=flags.tries_left - 1)})
+
+    def status(self) -> BootStatus:
+        """Read the boot state."""
+        flags = self.flags()
+        slots = {name: SlotBoot(f.bootable, f.good, f.tries_left) for name, f in flags.items()}
+        return BootStatus(booted=self._booted(), primary=self.next_slot(), slots=slots)
+
+    def set_unbootable(self, slot: str) -> None:
+        """Never start ``slot``: it is about to be overwritten, or was found bad."""
+        self._change(slot, UNBOOTABLE)
+
+    def activate(self, slot: str) -> None:
+        """Start ``slot`` next, on trial: unconfirmed, with all its tries."""
+        others = {
+            name: replace(flags, priority=min(flags.priority, PRIORITY_MOST - 1))
+            for name, flags in self.flags().items()
+        }
+        self._of(slot)
+        self._save({**others, slot: ON_TRIAL})
+
+    def mark_good(self, slot: str) -> None:
+        """Confirm ``slot``: start it for as long as nothing else is activated."""
+        flags = self._of(slot)
+        # a slot whose last try is running has priority still; one that was marked bad does not
+        self._change(slot, BootFlags(max(flags.priority, 1), tries_left=0, good=True))
+
+    def _change(self, slot: str, flags: BootFlags) -> None:
+        if self._of(slot) != flags:
+            self._save({**self.flags(), slot: flags})
+
+    def _of(self, slot: str) -> BootFlags:
+        flags = self.flags()
+        if slot not in flags:
+            raise BootControlError(f"boot record: expected slot {slot}, got {', '.join(sorted(flags))}")
+        return flags[slot]
+
+    def _save(self, slots: dict[str, BootFlags]) -> None:
+        value = {
+            name: {"priority": f.priority, "tries_left": f.tries_left, "good": f.good}
+            for name, f in slots.items()
+        }
+        self._record.write(canonical_json(value))
+
+
+def _flags(table: Fields) -> BootFlags:
+    flags = BootFlags(
+        priority=table.integer("priority", highest=PRIORITY_MOST),
+        tries_left=table.integer("tries_left", highest=TRIES),
+        good=table.flag("good"),
+    )
+    table.finish()
+    return flags

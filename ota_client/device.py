@@ -1,0 +1,78 @@
+"""A real device's ports, made from its settings."""
+
+import os
+import stat
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from ota_client.bootcontrol import FileBootControl
+from ota_client.config import BootSettings, DeviceConfig
+from ota_client.counters import RecordCounter
+from ota_client.errors import BootControlError, StorageError
+from ota_client.fetcher import Fetcher
+from ota_client.ports import Ports
+from ota_client.record import Record
+from ota_client.slots import Slots
+from ota_client.state import StateStore
+from ota_client.storage import DiskStorage, Storage
+
+_CMDLINE: Final = Path("/proc/cmdline")
+
+
+def open_ports(config: DeviceConfig) -> Ports:
+    """Make the ports of the device that ``config`` describes.
+
+    Raises:
+        StorageError: the state directory cannot be made, or is a link.
+    """
+    _make_state_dir(config.state_dir)
+    storage = DiskStorage()
+
+    @cache
+    def fetcher() -> Fetcher:
+        from ota_client.fetch import HttpFetcher  # noqa: PLC0415 status and mark good need no network
+
+        return HttpFetcher(config.http)
+
+    return Ports(
+        storage=storage,
+        slots=Slots(storage, open_boot_control(config.boot, storage), config.slots),
+        state=StateStore(Record(storage, str(config.state_dir / "state"))),
+        counter=RecordCounter(Record(storage, str(config.state_dir / "rollback-index"))),
+        fetcher=fetcher,
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+def open_boot_control(boot: BootSettings, storage: Storage) -> FileBootControl:
+    """Make the boot control that the settings name."""
+    return FileBootControl(Record(storage, str(boot.record)), lambda: _booted(boot))
+
+
+def _booted(boot: BootSettings) -> str:
+    source = boot.booted_file or _CMDLINE
+    try:
+        text = source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise BootControlError(f"{source}: expected to learn which slot runs, got {e}") from e
+    if boot.booted_file is not None:
+        return text.strip()
+    arguments = dict(word.split("=", 1) for word in text.split() if "=" in word)
+    if boot.cmdline_key not in arguments:
+        raise BootControlError(
+            f"{source}: expected the boot loader to pass {boot.cmdline_key}=SLOT, got no such argument"
+        )
+    return arguments[boot.cmdline_key]
+
+
+def _make_state_dir(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = os.lstat(path).st_mode
+    except OSError as e:
+        raise StorageError(f"{path}: expected the state directory, got {e.strerror}") from e
+    if not stat.S_ISDIR(mode):
+        # a planted link would carry the trust floor elsewhere (D09)
+        raise StorageError(f"{path}: expected the state directory itself, got a link to one")

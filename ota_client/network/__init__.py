@@ -1,0 +1,1 @@
+"""The parts of ``fetch.py``: settings, addresses, TLS, guarded connections, answers."""

@@ -1,0 +1,54 @@
+"""How a device speaks HTTP: what ``fetch.py`` needs to know, and nothing that costs an import."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ota_client.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """Settings of one HTTP session.
+
+    Attributes:
+        ca_file: the authorities to trust, PEM; None means the operating system's.
+        client_certificate: shown to the server (mutual TLS), PEM.
+        client_key: its unencrypted private key, PEM; None if it stands in the certificate's file.
+        insecure_http: take ``http://`` addresses as well. Signatures still protect the device; whoever
+            listens learns what it runs.
+        minimum_rate_bytes_s: a server that sends slower over ``rate_window_s`` is given up (A16).
+            The default is aktualizr's.
+        rate_window_s: seconds of waiting over which the rate is measured.
+        small_file_deadline_s: most seconds to wait for one metadata file, manifest or index.
+        deadline_s: most seconds to wait for one range of a payload; what came is kept, and the next
+            attempt resumes, so this bounds an attempt and not the size of a release.
+        timeout_s: most seconds of silence, and to connect.
+        user_agent: empty means ``ratchet-ota/<version>``.
+
+    Raises:
+        ConfigError: a number is not above 0, or there is a key without a certificate.
+    """
+
+    ca_file: Path | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None
+    insecure_http: bool = False
+    minimum_rate_bytes_s: float = 5000
+    rate_window_s: float = 60
+    small_file_deadline_s: float = 300
+    deadline_s: float = 3600
+    timeout_s: float = 30
+    user_agent: str = ""
+
+    def __post_init__(self) -> None:
+        for name in (
+            "minimum_rate_bytes_s",
+            "rate_window_s",
+            "small_file_deadline_s",
+            "deadline_s",
+            "timeout_s",
+        ):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name}: expected a number above 0, got {getattr(self, name)}")
+        if self.client_key is not None and self.client_certificate is None:
+            raise ConfigError("client_key: expected a client_certificate with it, got none")

@@ -1,0 +1,154 @@
+"""A device without hardware: slots are files, and the boot loader is a class.
+
+For demos (``ota-client simulate``), for our tests, and through ``ota_client.testing`` for yours.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ota_client.bootcontrol.file import UNBOOTABLE, BootFlags, FileBootControl
+from ota_client.config import DeviceConfig
+from ota_client.device import open_boot_control
+from ota_client.errors import BootControlError, ConfigError
+from ota_client.storage import DiskStorage
+
+SETTINGS: Final = "ota-client.toml"
+_FACTORY: Final = BootFlags(priority=15, tries_left=0, good=True)
+_STARTS_MOST: Final = 16
+
+
+class SimulatedBootLoader:
+    """The boot loader's side of ``FileBootControl``: it decides by priority, tries and good flags."""
+
+    def __init__(self, control: FileBootControl) -> None:
+        self._control = control
+
+    def start(self) -> str:
+        """Choose a slot as a boot loader does, and take one of its tries if it is not good.
+
+        Raises:
+            BootControlError: no slot is bootable: the device is dead.
+        """
+        slot = self._control.next_slot()
+        if slot is None:
+            raise BootControlError("expected a bootable slot, got none; the device does not start")
+        if not self._control.flags()[slot].good:
+            # the try is gone before the slot runs, so that a slot which hangs runs out of them (D03)
+            self._control.take_try(slot)
+        return slot
+
+    def start_failing(self) -> tuple[str, ...]:
+        """Start, with the first choice failing each time, until another slot comes up.
+
+        Returns:
+            Every slot that was started, in order; the last one runs.
+        """
+        started = [self.start()]
+        while len(started) < _STARTS_MOST:
+            slot = self.start()
+            started.append(slot)
+            if slot != started[0]:
+                return tuple(started)
+        raise BootControlError(
+            f"expected another slot after {started[0]} failed, got {started[0]} again each time; it is "
+            "marked good, and a boot loader gives up only slots on trial"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedDeviceFolder:
+    """A simulated device in a folder: settings, slots, boot record and memory."""
+
+    folder: Path
+
+    def create(self, settings: str, *, slot_bytes: int, factory: dict[str, Path]) -> DeviceConfig:
+        """Make the device as it leaves the factory: slot A runs, slot B is empty.
+
+        Args:
+            settings: the text of its settings file.
+            slot_bytes: the size of each slot's images.
+            factory: by image, what slot A holds; zeros for those not named.
+
+        Raises:
+            ConfigError: there is a device in the folder, or an image is unknown or does not fit.
+        """
+        config = DeviceConfig.parse(settings, folder=self.folder)
+        if self._settings.exists():
+            raise ConfigError(f"{self.folder}: expected no device, got one; choose another folder")
+        unknown = set(factory) - set(config.slots["A"])
+        if unknown:
+            raise ConfigError(
+                f"factory image: expected {', '.join(config.slots['A'])}, got {unknown.pop()}"
+            )
+        for slot, images in config.slots.items():
+            for image, path in images.items():
+                source = factory.get(image) if slot == "A" else None
+                _make_slot(Path(path), slot_bytes, source)
+        flags = {slot: _FACTORY if slot == "A" else UNBOOTABLE for slot in config.slots}
+        open_boot_control(config.boot, DiskStorage()).initialise(flags)
+        self._run("A")
+        self._settings.write_text(settings, encoding="utf-8")
+        return config
+
+    def boot(self) -> str:
+        """Restart; returns the slot that runs."""
+        slot = self._boot_loader().start()
+        self._run(slot)
+        return slot
+
+    def fail_boot(self) -> tuple[str, ...]:
+        """Restart, with the first choice never coming up; returns the slots that were started."""
+        started = self._boot_loader().start_failing()
+        self._run(started[-1])
+        return started
+
+    @property
+    def _settings(self) -> Path:
+        return self.folder / SETTINGS
+
+    def _boot_loader(self) -> SimulatedBootLoader:
+        boot = DeviceConfig.load(self._settings).boot
+        return SimulatedBootLoader(open_boot_control(boot, DiskStorage()))
+
+    def _run(self, slot: str) -> None:
+        (self.folder / "booted").write_text(f"{slot}\n", encoding="utf-8")
+
+
+def settings_text(
+    *,
+    product: str,
+    hardware_id: str,
+    channel: str,
+    urls: tuple[str, ...],
+    version: str,
+    rollback_index: int,
+    images: tuple[str, ...],
+    network: str,
+) -> str:
+    """The settings file of a simulated device; paths are relative to its folder."""
+    slots = "".join(
+        f"\n[slots.{slot}]\n" + "".join(f'{image} = "slots/{slot}-{image}.img"\n' for image in images)
+        for slot in ("A", "B")
+    )
+    addresses = ", ".join(f'"{url}"' for url in urls)
+    return (
+        f'product = "{product}"\nhardware_id = "{hardware_id}"\nchannel = "{channel}"\n'
+        f'root = "root.json"\nurls = [{addresses}]\nstate_dir = "state"\n'
+        f'\n[firmware]\nversion = "{version}"\nrollback_index = {rollback_index}\n'
+        f'{slots}\n[boot]\ncontrol = "file"\nrecord = "boot"\nbooted_file = "booted"\n'
+        f"\n[network]\n{network}"
+    )
+
+
+def _make_slot(path: Path, size_bytes: int, source: Path | None) -> None:
+    try:
+        content = source.read_bytes() if source else b""
+        if len(content) > size_bytes:
+            raise ConfigError(f"{source}: expected at most {size_bytes} bytes, got {len(content)}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            file.write(content)
+            file.truncate(size_bytes)
+    except OSError as e:
+        raise ConfigError(f"{e.filename}: {e.strerror}") from e
