@@ -87,7 +87,8 @@ class Hooks:
 
     Attributes:
         pre_install: may refuse an installation by its exit status.
-        post_install: after activation, such as a reboot.
+        post_install: after activation.
+        reboot: restarts the device, after activation and after a trial was given up.
         health_check: must succeed before the running slot is marked good.
         advisories: gets the security advisories as JSON on its standard input.
         deadline_s: how long each may take.
@@ -95,6 +96,7 @@ class Hooks:
 
     pre_install: tuple[str, ...] = ()
     post_install: tuple[str, ...] = ()
+    reboot: tuple[str, ...] = ()
     health_check: tuple[str, ...] = ()
     advisories: tuple[str, ...] = ()
     deadline_s: int = 300
@@ -277,6 +279,7 @@ def _hooks(table: Fields) -> Hooks:
     hooks = Hooks(
         pre_install=command("pre_install"),
         post_install=command("post_install"),
+        reboot=command("reboot"),
         health_check=command("health_check"),
         advisories=command("advisories"),
         deadline_s=_positive(table, "deadline_s", Hooks().deadline_s, most=_DAY_S),

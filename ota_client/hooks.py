@@ -1,0 +1,74 @@
+"""The device's own commands, run at fixed points of an update."""
+
+import json
+import logging
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ota_client.config import Hooks
+from ota_client.errors import HookError
+from ota_client.report import Check
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HookRunner:
+    """Runs hook commands: no shell, a deadline, facts about the release in the environment."""
+
+    hooks: Hooks
+    environment: Mapping[str, str]
+
+    def pre_install(self, check: Check) -> None:
+        """Ask whether to install now; raises ``HookError`` when the command says no."""
+        self._run("pre_install", self.hooks.pre_install, check)
+
+    def post_install(self, check: Check) -> None:
+        """Tell that a release waits for the next boot."""
+        self._run("post_install", self.hooks.post_install, check)
+
+    def health_check(self) -> None:
+        """Ask whether the running slot is well; raises ``HookError`` when it is not."""
+        self._run("health_check", self.hooks.health_check, None)
+
+    def reboot(self) -> None:
+        """Restart the device, where a command for it is configured."""
+        if not self.hooks.reboot:
+            _log.warning("restart the device to start the other slot; no reboot hook is configured")
+        self._run("reboot", self.hooks.reboot, None)
+
+    def advisories(self, check: Check) -> None:
+        """Hand the security advisories to the device's user interface, as JSON on standard input.
+
+        A failure is logged and does not stop the update: a mended weakness matters more than its
+        announcement.
+        """
+        try:
+            self._run("advisories", self.hooks.advisories, check)
+        except HookError as e:
+            _log.error("%s", e)
+
+    def _run(self, name: str, command: Sequence[str], check: Check | None) -> None:
+        if not command:
+            return
+        offered = check.offered if check else None
+        facts = {"RATCHET_HOOK": name, "RATCHET_VERSION": str(offered.version) if offered else ""}
+        try:
+            subprocess.run(  # noqa: S603 the command is the integrator's own
+                command,
+                input=json.dumps(check.to_fields() if check else {}).encode(),
+                env={**self.environment, **facts},
+                timeout=self.hooks.deadline_s,
+                check=True,
+            )
+        except subprocess.TimeoutExpired as e:
+            raise HookError(
+                f"hook {name}: expected {command[0]} to end within {self.hooks.deadline_s} s, it did not"
+            ) from e
+        except subprocess.CalledProcessError as e:
+            raise HookError(
+                f"hook {name}: expected {command[0]} to end with 0, got {e.returncode}"
+            ) from e
+        except OSError as e:
+            raise HookError(f"hook {name}: expected to run {command[0]}, got {e.strerror}") from e
