@@ -1,0 +1,43 @@
+# Ratchet. `make demo` and `make test` set up all they need, in .venv, on the first run.
+PYTHON := .venv/bin/python
+READY := .venv/.ready
+JOBS ?= auto
+# Where the demo works; a temporary folder unless you name one.
+DEMO_DIR ?=
+
+.PHONY: help dev demo test lint system bench docs fuzz clean
+help: ## Show the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+dev: $(READY) ## Make the virtual environment .venv with everything for development
+
+$(READY): pyproject.toml constraints.txt .ci/setup
+	.ci/setup
+	@touch $@
+
+demo: $(READY) ## Sign, publish, install, update, and attack a simulated device
+	$(PYTHON) tests/demo/demo.py $(if $(DEMO_DIR),--keep "$(DEMO_DIR)")
+
+test: $(READY) ## Run the tests (under a minute, loopback only)
+	$(PYTHON) -m pytest -n $(JOBS) -m "not system"
+
+lint: $(READY) ## ruff with every rule, its formatter, mypy strict
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+system: $(READY) ## The slow tests: real parts, minutes
+	$(PYTHON) -m pytest -m system
+
+bench: $(READY) ## Measure every figure of docs/reference/figures.md; writes build/bench.json
+	PYTHONPATH=tests $(PYTHON) -m bench
+
+fuzz: $(READY) ## Fuzz every parser of foreign bytes for a minute each
+	.venv/bin/pip install --quiet --constraint constraints.txt -e '.[fuzz]'
+	for target in tests/fuzz/fuzz_*.py; do $(PYTHON) $$target -max_total_time=60 || exit 1; done
+
+docs: $(READY) ## Run what the documentation says: commands, help texts, links
+	$(PYTHON) -m pytest -n $(JOBS) tests/docs
+
+clean: ## Remove what the other targets made
+	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis
