@@ -70,12 +70,15 @@ class Slots:
         return sizes
 
     def set_unbootable(self, slot: str) -> None:
-        """Never start ``slot`` until it is activated again. Refused for the last bootable slot."""
-        status = self.status()
-        others = [name for name, boot in status.slots.items() if boot.bootable and name != slot]
-        if not others:
+        """Never start ``slot`` until it is activated again.
+
+        Raises:
+            BootControlError: no other slot is confirmed; one on trial may fail, and then none is left.
+        """
+        slots = self.status().slots
+        if not any(boot.good and boot.bootable for name, boot in slots.items() if name != slot):
             raise BootControlError(
-                f"expected another bootable slot before {slot} is given up, got none; the device would "
+                f"expected another confirmed slot before {slot} is given up, got none; the device might "
                 "not start again"
             )
         self._boot_control.set_unbootable(slot)

@@ -352,7 +352,7 @@ def _translate(e: Exception) -> NoReturn:
         case ExpiredMetadataError():
             raise ExpiredError(f"{e}; it is a frozen mirror, or nobody refreshes the repository") from e
         case BadVersionNumberError():
-            raise MetadataRollbackError(str(e)) from e
+            raise MetadataRollbackError(f"{e}; an old repository is being replayed") from e
         case OSError():
             raise StorageError(f"TUF cache: {e.strerror or e} ({e.filename})") from e
         case _:
