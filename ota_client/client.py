@@ -236,7 +236,10 @@ class OtaClient:
         found = self._find()
         if found.fell_back_from is not None:
             _log.error("fell back from release %s", found.fell_back_from.version)
-        # the index rises only here, after the running slot was marked good (D06)
+        # the index rises only here, after the running slot was marked good (D06); a killed agent may not
+        # have made the mark durable
+        if found.raise_to > self._ports.counter.read():
+            self._ports.slots.mark_good()
         self._ports.counter.raise_to(found.raise_to)
         for slot in found.retire:
             self._ports.slots.set_unbootable(slot)

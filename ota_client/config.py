@@ -11,10 +11,11 @@ from typing import Final
 from ota_client.errors import ConfigError
 from ota_client.manifest import ROLLBACK_INDEX_MAX
 from ota_client.network.settings import HttpSettings
-from ota_client.strict import Fields
+from ota_client.strict import NAME_RULE, Fields, is_name
 from ota_client.version import Version
 
 _WINDOW = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
+_LONGEST: Final = 32 * 1024
 _URLS_MOST: Final = 16
 _COMMAND_WORDS_MOST: Final = 64
 _DAY_S: Final = 86_400
@@ -142,9 +143,13 @@ class DeviceConfig:
     @classmethod
     def parse(cls, text: str, *, folder: Path, where: str = "settings") -> "DeviceConfig":
         """Read settings from TOML text; raises as ``load`` does."""
+        if len(text) > _LONGEST:
+            # tomllib takes minutes over a key of ten thousands of parts (A29)
+            raise ConfigError(f"{where}: expected at most {_LONGEST} characters, got {len(text)}")
         try:
             table = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as e:
+        except (ValueError, RecursionError) as e:
+            # tomllib lets a plain ValueError out at an integer of thousands of digits (A29)
             raise ConfigError(f"{where}: expected TOML, got {e}") from e
         fields = Fields(table, where, ConfigError)
         http = _http(_optional(fields, "network"), folder)
@@ -152,9 +157,9 @@ class DeviceConfig:
             product=fields.name("product"),
             hardware_id=fields.name("hardware_id"),
             channel=fields.name("channel"),
-            root=folder / fields.text("root"),
+            root=_path(fields, folder)("root"),
             urls=_urls(fields, insecure_http=http.insecure_http),
-            state_dir=folder / fields.text("state_dir"),
+            state_dir=_path(fields, folder)("state_dir"),
             firmware=_firmware(fields.table("firmware")),
             slots=_slots(fields, folder),
             boot=_boot(fields.table("boot"), folder),
@@ -189,6 +194,8 @@ def _urls(fields: Fields, *, insecure_http: bool) -> tuple[str, ...]:
             )
         if not url.startswith(("https://", "http://")):
             fields.fail("urls", "https:// addresses", url)
+        if set(url) & set("?#") or not url.isprintable():
+            fields.fail("urls", "addresses without '?' and '#'", url)
     return tuple(url if url.endswith("/") else f"{url}/" for url in urls)
 
 
@@ -215,7 +222,11 @@ def _slots(fields: Fields, folder: Path) -> dict[str, dict[str, str]]:
 
 
 def _slot(table: Fields, folder: Path) -> dict[str, str]:
-    return {image: str(folder / table.text(image)) for image in table.names()}
+    path = _path(table, folder)
+    return {
+        image: str(path(image)) if is_name(image) else table.fail(image, f"a name of {NAME_RULE}", image)
+        for image in table.names()
+    }
 
 
 def _boot(table: Fields, folder: Path) -> BootSettings:
@@ -223,7 +234,7 @@ def _boot(table: Fields, folder: Path) -> BootSettings:
     if control != "file":
         table.fail("control", "file", control)
     settings = BootSettings(
-        record=folder / table.text("record"),
+        record=_path(table, folder)("record"),
         booted_file=table.given("booted_file", _path(table, folder), None),
         cmdline_key=table.given("cmdline_key", table.text, "ratchet.slot"),
     )
@@ -231,8 +242,14 @@ def _boot(table: Fields, folder: Path) -> BootSettings:
     return settings
 
 
-def _path(table: Fields, folder: Path) -> Callable[[str], Path | None]:
-    return lambda name: folder / table.text(name)
+def _path(table: Fields, folder: Path) -> Callable[[str], Path]:
+    return lambda name: folder / table.parsed(name, _parse_path)
+
+
+def _parse_path(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError(f"expected a path, got {text[:80]!r}")
+    return text
 
 
 def _http(table: Fields, folder: Path) -> HttpSettings:

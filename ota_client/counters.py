@@ -43,5 +43,6 @@ class RecordCounter:
 
     def raise_to(self, index: int) -> None:
         """Store ``index`` if it is higher; never lower it."""
-        if index > self.read():
+        if index >= self.read():
+            # an equal one too: a killed agent may not have made it durable
             self._record.write(str(index).encode())

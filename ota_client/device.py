@@ -48,15 +48,18 @@ def open_ports(config: DeviceConfig) -> Ports:
 
 def open_boot_control(boot: BootSettings, storage: Storage) -> FileBootControl:
     """Make the boot control that the settings name."""
-    return FileBootControl(Record(storage, str(boot.record)), lambda: _booted(boot))
+    record = Record(storage, str(boot.record), way_out="provision the boot record again")
+    return FileBootControl(record, lambda: _booted(boot))
 
 
 def _booted(boot: BootSettings) -> str:
     source = boot.booted_file or _CMDLINE
     try:
         text = source.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise BootControlError(f"{source}: expected to learn which slot runs, got {e}") from e
+    except OSError as e:
+        raise BootControlError(f"{source}: expected the running slot's name, got {e.strerror}") from e
+    except UnicodeDecodeError as e:
+        raise BootControlError(f"{source}: expected the running slot's name, got no UTF-8") from e
     if boot.booted_file is not None:
         return text.strip()
     arguments = dict(word.split("=", 1) for word in text.split() if "=" in word)

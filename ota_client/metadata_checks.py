@@ -18,12 +18,15 @@ from ota_client.errors import (
     ExpiredError,
     MetadataError,
     RootChainError,
+    UnknownReleaseError,
     WeakHashError,
 )
-from ota_client.rollback import RoleFloor
+from ota_client.rollback import KEY_ID_LONGEST, ROLE_KEYS_MOST, ROLE_VERSION_MOST, RoleFloor
 from ota_client.strict import is_name, parse_time
 
 ROOT_CHAIN_MOST: Final = 256
+# Whatever length a stolen online key lists: metadata is read into memory whole (A15).
+METADATA_MOST_BYTES: Final = 16 * 1024 * 1024
 _STRONG_HASHES: Final = frozenset({"sha256", "sha512"})
 
 
@@ -35,6 +38,28 @@ def check_root_chain(pinned_root: bytes, root: Root) -> None:
             f"expected fewer than {ROOT_CHAIN_MOST} roots after the pinned version {pinned}, got "
             f"{root.version - pinned}; embed a newer root.json in the firmware"
         )
+
+
+def check_delegation(targets: Targets, product: str) -> str:
+    """Refuse delegations in which another role is asked before the product's, or after it (A21, A26).
+
+    Returns:
+        A path whose search visits the product's role, right after ``targets``, and no other.
+    """
+    delegations, path = targets.delegations, f"{product}/channels/none.json"
+    role = (delegations.roles or {}).get(product) if delegations else None
+    if delegations is None or role is None:
+        raise UnknownReleaseError(f"expected a delegated role for product {product}, got none")
+    if role.paths != [f"{product}/*/*"] or not role.terminating:
+        raise MetadataError(
+            f"role {product}: expected it to end the search of {product}/*/*, got {role.paths}"
+        )
+    first, _ = next(delegations.get_roles_for_target(path))
+    if first != product or path in targets.targets:
+        raise MetadataError(
+            f"role {product}: expected it to be the first for {product}/*/*, got {first[:80]!r}"
+        )
+    return path
 
 
 def check_keys(root: Root, targets: Targets, product: str) -> None:
@@ -94,10 +119,21 @@ def role_floors(
     key_ids = {name: role.keyids for name, role in root.roles.items()}
     if targets.delegations and targets.delegations.roles:
         key_ids[product] = targets.delegations.roles[product].keyids
-    return {
-        name: RoleFloor(metadata.version, tuple(sorted(key_ids[name])))
-        for name, metadata in signed.items()
-    }
+    return {name: _role_floor(name, role.version, key_ids[name]) for name, role in signed.items()}
+
+
+def _role_floor(role: str, version: int, key_ids: list[str]) -> RoleFloor:
+    if type(version) is not int or version > ROLE_VERSION_MOST:
+        # remembered, it would be a state that no later start can read (A13); true is 1 to python-tuf
+        raise MetadataError(
+            f"role {role}: expected a version of at most {ROLE_VERSION_MOST}, got {str(version)[:40]}"
+        )
+    if len(key_ids) > ROLE_KEYS_MOST or max(map(len, key_ids), default=0) > KEY_ID_LONGEST:
+        raise MetadataError(
+            f"role {role}: expected at most {ROLE_KEYS_MOST} keys, with ids of at most {KEY_ID_LONGEST} "
+            f"characters, got {len(key_ids)} keys"
+        )
+    return RoleFloor(version, tuple(sorted(key_ids)))
 
 
 def check_expiry(expires_at: dict[str, datetime], now: datetime) -> None:

@@ -18,9 +18,9 @@ from typing import Final
 from ota_client.errors import PayloadError
 
 if sys.version_info >= (3, 14):
-    from compression.zstd import ZstdDecompressor, ZstdError
+    from compression.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
 else:
-    from backports.zstd import ZstdDecompressor, ZstdError
+    from backports.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
 
 MAGIC: Final = b"RTCHidx1"
 REGION_BYTES: Final = 1024 * 1024
@@ -28,6 +28,8 @@ SMALL_REGION_BYTES: Final = 256 * 1024
 _REGION_BYTES_LEAST: Final = 4096
 _REGION_BYTES_MOST: Final = 4 * 1024 * 1024
 _REGIONS_MOST: Final = 1 << 20
+# No frame needs a window beyond its region; zstd would take 128 MiB at a frame's word (A34).
+_DECODING: Final[dict[int, int]] = {DecompressionParameter.window_log_max: _REGION_BYTES_MOST.bit_length() - 1}
 
 # magic, kind, region size, region count, image size, data size, image sha256
 _HEADER = Struct(">8sIIIQQ32s")
@@ -185,7 +187,7 @@ def decode_frame(region: Region, frame: bytes) -> bytes:
 
 
 def _decompress(region: Region, frame: bytes) -> bytes:
-    decompressor = ZstdDecompressor()
+    decompressor = ZstdDecompressor(options=_DECODING)
     try:
         content = decompressor.decompress(frame, region.size_bytes)
     except (ZstdError, MemoryError) as e:

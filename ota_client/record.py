@@ -12,6 +12,7 @@ _MAGIC: Final = b"RTCHrec1"
 # magic, sequence number, content length, sha256 of all that and the content
 _HEADER = Struct(">8sQI32s")
 _COPIES: Final = ("0", "1")
+START_ANEW: Final = "remove both to start again from what the firmware carries"
 
 
 class Record:
@@ -21,9 +22,11 @@ class Record:
     with the higher number counts. Nothing is renamed, so the record works on a raw partition too.
     """
 
-    def __init__(self, storage: Storage, path: str) -> None:
+    def __init__(self, storage: Storage, path: str, *, way_out: str = START_ANEW) -> None:
         self._storage = storage
         self._path = path
+        self._way_out = way_out
+        self._durable = 0  # the newest sequence number that this process has made durable
 
     def read(self) -> bytes | None:
         """The content last written, or None where there never was a record.
@@ -38,6 +41,8 @@ class Record:
     def write(self, content: bytes) -> None:
         """Replace the content: after a cut, either the old or the new one is there.
 
+        When this returns, ``content`` is durable, also where it was there already.
+
         Raises:
             StateCorruptError: both copies are damaged; writing would hide that.
             StorageError: the disk does not let itself be written.
@@ -46,7 +51,9 @@ class Record:
             raise StateCorruptError(
                 f"{self._path}: expected at most {MAX_BYTES} bytes to record, got {len(content)}"
             )
-        sequence, copy, current = self._newest()
+        sequence, copy, current = self._settled()
+        if content == current:
+            return
         packed = _pack(sequence + 1, content)
         if current is None:
             # Copy 0 is durable before copy 1 exists: two bad copies are never a first write cut short.
@@ -54,6 +61,7 @@ class Record:
             self._put(_COPIES[1], packed)
         else:
             self._put(_COPIES[1 - copy], packed)
+        self._durable = sequence + 1
 
     def _put(self, name: str, packed: bytes) -> None:
         path = self._file(name)
@@ -64,6 +72,20 @@ class Record:
             file.write_at(0, packed)
             file.sync()
 
+    def _settled(self) -> tuple[int, int, bytes | None]:
+        # An agent killed before its sync, or a sync that failed, leaves the newest copy in the page cache
+        # alone, and the next write goes over the copy that is on the medium (D01, D08).
+        sequence, copy, content = self._newest()
+        if sequence == self._durable:
+            return sequence, copy, content
+        path = self._file(_COPIES[copy])
+        with self._storage.open(path, writable=True) as file:
+            file.sync()
+        self._storage.sync_name(path)
+        newest = self._newest()
+        self._durable = newest[0]
+        return newest
+
     def _newest(self) -> tuple[int, int, bytes | None]:
         copies = [self._read_copy(name) for name in _COPIES]
         valid = [(seq, number, data) for number, (seq, data) in enumerate(copies) if data is not None]
@@ -71,8 +93,8 @@ class Record:
             return max(valid)
         if all(self._storage.exists(self._file(name)) for name in _COPIES):
             raise StateCorruptError(
-                f"{self._path}: expected one good copy of two, got none; restore {self._path}.0 from a "
-                "backup, or remove both copies to start from what the firmware carries"
+                f"{self._path}: expected one good copy of two ({self._path}.0 and .1), got none; "
+                f"{self._way_out}"
             )
         return 0, 0, None
 

@@ -11,10 +11,15 @@ from ota_client.errors import (
     RollbackIndexJumpError,
 )
 from ota_client.manifest import ReleaseManifest
+from ota_client.strict import INTEGER_MAX
 from ota_client.version import Version
 
 # A slip of the pen or a stolen key must not lock the fleet out of all later releases (A14).
 STEP_CAP: Final = 1000
+# What the memory takes of one role; metadata beyond it is refused before it is remembered (A13).
+ROLE_VERSION_MOST: Final = INTEGER_MAX
+ROLE_KEYS_MOST: Final = 64
+KEY_ID_LONGEST: Final = 512
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,17 @@ class SimulatedDeviceFolder:
 
     folder: Path
 
+    def check(self, settings: str) -> DeviceConfig:
+        """Read the settings of a device that is to be made.
+
+        Raises:
+            ConfigError: a setting is wrong, or there is a device in the folder.
+        """
+        config = DeviceConfig.parse(settings, folder=self.folder)
+        if self._settings.exists():
+            raise ConfigError(f"{self.folder}: expected no device, got one; choose another folder")
+        return config
+
     def create(self, settings: str, *, slot_bytes: int, factory: dict[str, Path]) -> DeviceConfig:
         """Make the device as it leaves the factory: slot A runs, slot B is empty.
 

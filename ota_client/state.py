@@ -7,14 +7,12 @@ from typing import Final
 
 from ota_client.errors import StateCorruptError
 from ota_client.record import MAX_BYTES, Record
-from ota_client.rollback import RoleFloor, TrustFloor
+from ota_client.rollback import ROLE_KEYS_MOST, ROLE_VERSION_MOST, RoleFloor, TrustFloor
 from ota_client.strict import Fields, canonical_json, format_time, parse_canonical_json
 from ota_client.version import Version
 
 FORMAT: Final = "ratchet-state/1"
 BAD_RELEASES_MOST: Final = 16
-_KEYS_MOST: Final = 64
-_VERSION_MOST: Final = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +111,7 @@ class DeviceState:
 
 
 class StateStore:
-    """Keeps the state in a durable record; writes only what changed."""
+    """Keeps the state in a durable record."""
 
     def __init__(self, record: Record) -> None:
         self._record = record
@@ -131,8 +129,9 @@ class StateStore:
     def save(self, state: DeviceState) -> None:
         """Make ``state`` durable; raises as ``load`` does."""
         data = state.to_bytes()
-        if data != self._record.read():
-            self._record.write(data)
+        # what the next start could not read is never written
+        DeviceState.from_bytes(data)
+        self._record.write(data)
 
 
 def _optional_text(fields: Fields, name: str) -> str | None:
@@ -153,8 +152,8 @@ def _roles(table: Fields) -> dict[str, RoleFloor]:
     roles = {}
     for name in table.names():
         role = table.table(name)
-        version = role.integer("version", highest=_VERSION_MOST)
-        roles[name] = RoleFloor(version, role.texts("key_ids", most=_KEYS_MOST))
+        version = role.integer("version", highest=ROLE_VERSION_MOST)
+        roles[name] = RoleFloor(version, role.texts("key_ids", most=ROLE_KEYS_MOST))
         role.finish()
     return roles
 

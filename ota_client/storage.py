@@ -14,7 +14,8 @@ from typing import Final, Protocol
 
 from ota_client.errors import BusyError, StorageError
 
-_SAFE_FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC
+# no link is followed, and a planted pipe does not hold the device up (D09)
+_SAFE_FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class StorageFile(Protocol):
@@ -48,6 +49,9 @@ class Storage(Protocol):
 
     def create(self, path: str, data: bytes) -> None:
         """Create a file that was not there, with its content and its name durable."""
+
+    def sync_name(self, path: str) -> None:
+        """Make a file's name durable, should ``create`` have been cut short before that."""
 
     def lock(self, path: str) -> AbstractContextManager[None]:
         """Hold an exclusive lock; raises ``BusyError`` when another process has it (D10)."""
@@ -123,7 +127,16 @@ class DiskStorage:
             file.sync()
         finally:
             os.close(descriptor)
-        _sync_folder(str(Path(path).parent))
+        self.sync_name(path)
+
+    def sync_name(self, path: str) -> None:
+        """Make a file's name durable, should ``create`` have been cut short before that."""
+        with _storage_errors(path):
+            descriptor = os.open(Path(path).parent, os.O_DIRECTORY | os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     @contextmanager
     def lock(self, path: str) -> Iterator[None]:
@@ -154,15 +167,6 @@ def _check_kind(descriptor: int, path: str) -> None:
         f"{path}: expected a block device or a plain file with one name, got something else; "
         "a link was planted here, or the path is wrong"
     )
-
-
-def _sync_folder(path: str) -> None:
-    with _storage_errors(path):
-        descriptor = os.open(path, os.O_DIRECTORY | os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 @contextmanager

@@ -61,6 +61,7 @@ class TufSession:
         fetcher: the network.
         metadata_url: of the repository's ``metadata/``.
         now: the time by which metadata expires.
+        max_delegations: how many delegated roles a search may visit.
     """
 
     def __init__(
@@ -71,15 +72,19 @@ class TufSession:
         fetcher: Fetcher,
         metadata_url: str,
         now: datetime,
+        max_delegations: int = 32,
     ) -> None:
-        with _our_errors():
+        self._pinned_root = pinned_root
+        with _our_errors("pinned root"):
             cache_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._cache_dir = cache_dir
             self._updater = Updater(
                 str(cache_dir),
                 metadata_url,
                 fetcher=_TufFetcher(fetcher),
-                config=UpdaterConfig(max_root_rotations=checks.ROOT_CHAIN_MOST),
+                config=UpdaterConfig(
+                    max_root_rotations=checks.ROOT_CHAIN_MOST, max_delegations=max_delegations
+                ),
                 bootstrap=pinned_root,
             )
         # python-tuf 7 reads the clock itself and has no argument for it: its one handle is private, so
@@ -94,8 +99,12 @@ class TufSession:
             VerificationError: the metadata is not to be trusted.
             StorageError: the cache cannot be written.
         """
-        with _our_errors():
-            self._updater.refresh()
+        try:
+            with _our_errors():
+                self._updater.refresh()
+        finally:
+            # after an error too: a chain cut short ends in an expired root, or one of other keys (A25)
+            checks.check_root_chain(self._pinned_root, self.top_level(Root))
 
     def target(self, path: str) -> TargetFile | None:
         """Look a target up, loading the delegated roles on the way to it."""
@@ -241,27 +250,26 @@ def refresh(
         VerificationError: the metadata is not to be trusted.
         StorageError: the cache cannot be written.
     """
-    # 1. TUF: root chain, timestamp, snapshot, targets, then the product's role
+    # 1. TUF: every root of the chain (A25), timestamp, snapshot, targets, then the product's role
     session = TufSession(
         pinned_root=pinned_root,
         cache_dir=cache_dir,
         fetcher=fetcher,
         metadata_url=f"{base_url}metadata/",
         now=now,
+        max_delegations=1,  # the product's role, and none of those that it may delegate to (A26)
     )
     session.refresh()
     root = session.top_level(Root)
     timestamp = session.top_level(Timestamp)
     snapshot = session.top_level(Snapshot)
     targets = session.top_level(Targets)
-    # 2. every root of the chain was walked (A25)
-    checks.check_root_chain(pinned_root, root)
-    # 3. the product's role speaks for the product, and no other does (A21, A22)
+    # 2. the product's role speaks for the product, and no other does (A21, A22)
     releases = _product_role(session, product, targets, snapshot)
-    # 4. no key counts twice (A04), no hash is weak (A30)
+    # 3. no key counts twice (A04), no hash is weak (A30)
     checks.check_keys(root, targets, product)
     checks.check_hashes(timestamp, snapshot)
-    # 5. nothing is older than what was trusted before (A06, A07)
+    # 4. nothing is older than what was trusted before (A06, A07)
     signed_at = checks.signed_at(timestamp)
     signed: dict[str, Signed] = {
         "root": root,
@@ -272,7 +280,7 @@ def refresh(
     }
     seen = TrustFloor(checks.role_floors(signed, root, targets, product), signed_at)
     new_floor = floor.raised_to(seen)
-    # 6. nothing has expired, by the later of the clock and the newest signed time (A08, A09)
+    # 5. nothing has expired, by the later of the clock and the newest signed time (A08, A09)
     expires_at = {role: metadata.expires for role, metadata in signed.items()}
     checks.check_expiry(expires_at, max(now, signed_at))
     return TrustedRepository(
@@ -290,20 +298,8 @@ def refresh(
 
 def _product_role(session: TufSession, product: str, targets: Targets, snapshot: Snapshot) -> Targets:
     _check_name("product", product)
-    delegated = targets.delegations.roles if targets.delegations else None
-    role = (delegated or {}).get(product)
-    if role is None:
-        raise UnknownReleaseError(f"expected a delegated role for product {product}, got none")
-    if role.paths != [f"{product}/*/*"] or not role.terminating:
-        raise MetadataError(
-            f"role {product}: expected it to end the search of {product}/*/*, got {role.paths}"
-        )
-    session.target(f"{product}/channels/none.json")
-    stored = session.stored(product)
-    with _our_errors():
-        # the search may have stopped before this role, and the cached file be of an older key
-        targets.verify_delegate(product, stored.signed_bytes, stored.signatures)
-    content: Signed = stored.signed
+    session.target(checks.check_delegation(targets, product))
+    content: Signed = session.stored(product).signed
     listed = snapshot.meta.get(f"{product}.json")
     if not isinstance(content, Targets) or listed is None or content.version != listed.version:
         raise MetadataError(f"role {product}: expected the targets metadata that the snapshot lists")
@@ -326,7 +322,7 @@ class _TufFetcher(FetcherInterface):
 
     def download_bytes(self, url: str, max_length: int) -> bytes:
         try:
-            return self._fetcher.get(url, max_bytes=max_length)
+            return self._fetcher.get(url, max_bytes=min(max_length, checks.METADATA_MOST_BYTES))
         except HttpStatusError as e:
             raise DownloadHTTPError(str(e), e.status) from e
         except ResponseTooLongError as e:
@@ -336,24 +332,24 @@ class _TufFetcher(FetcherInterface):
 
 
 @contextmanager
-def _our_errors() -> Iterator[None]:
+def _our_errors(what: str = "metadata") -> Iterator[None]:
     try:
         yield
     except (DownloadError, RepositoryError, OSError, ValueError) as e:
-        _translate(e)
+        _translate(e, what)
 
 
-def _translate(e: Exception) -> NoReturn:
+def _translate(e: Exception, what: str) -> NoReturn:
     match e:
         case DownloadError():
             if isinstance(e.__cause__, FetchError):
                 raise e.__cause__
             raise FetchError(str(e)) from e
         case ExpiredMetadataError():
-            raise ExpiredError(f"{e}; it is a frozen mirror, or nobody refreshes the repository") from e
+            raise ExpiredError(f"{e}; the mirror is frozen, or nobody refreshes the repository") from e
         case BadVersionNumberError():
             raise MetadataRollbackError(f"{e}; an old repository is being replayed") from e
         case OSError():
             raise StorageError(f"TUF cache: {e.strerror or e} ({e.filename})") from e
         case _:
-            raise MetadataError(str(e)) from e
+            raise MetadataError(f"{what}: {e}") from e

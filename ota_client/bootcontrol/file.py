@@ -99,8 +99,8 @@ class FileBootControl:
         self._change(slot, BootFlags(max(flags.priority, 1), tries_left=0, good=True))
 
     def _change(self, slot: str, flags: BootFlags) -> None:
-        if self._of(slot) != flags:
-            self._save({**self.flags(), slot: flags})
+        self._of(slot)
+        self._save({**self.flags(), slot: flags})
 
     def _of(self, slot: str) -> BootFlags:
         flags = self.flags()

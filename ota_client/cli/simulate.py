@@ -71,8 +71,10 @@ def init(
         network=network,
     )
     factory = {name: Path(file) for name, file in named.items() if file}
+    device = SimulatedDeviceFolder(folder)
+    device.check(text)
     _pin(root, folder)
-    SimulatedDeviceFolder(folder).create(text, slot_bytes=slot_mib * _MIB, factory=factory)
+    device.create(text, slot_bytes=slot_mib * _MIB, factory=factory)
     report(
         f"a simulated {product} is in {folder}; try: ota-client --config {folder / SETTINGS} status",
         {"config": str(folder / SETTINGS)},

@@ -1,0 +1,113 @@
+"""Every way in which the power can fail in the course of what a simulated disk recorded."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Final
+
+from ota_client.testing.storage import (
+    Created,
+    NameSynced,
+    Operation,
+    SimulatedStorage,
+    Synced,
+    Written,
+    carry_out,
+)
+
+_ERASED: Final = b"\xff"
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One way in which the power can fail.
+
+    Attributes:
+        done: how many operations were carried out before it.
+        torn: how many bytes of the next operation, a write, arrived nevertheless; None where it had
+            not begun.
+        erased: whether what the torn write was to replace is gone: flash is erased before it is written.
+        lost: of the operations that were not durable, the numbers of those not on the medium.
+    """
+
+    done: int
+    torn: int | None = None
+    erased: bool = False
+    lost: tuple[int, ...] = ()
+
+    def medium(self, storage: SimulatedStorage) -> dict[str, bytes]:
+        """What a disk that recorded these operations holds after the cut, by path."""
+        operations = list(storage.operations[: self.done])
+        if self.torn is not None:
+            operations += self._torn(storage.operations[self.done])
+        files = {path: bytearray(data) for path, data in storage.initial.items()}
+        nameless: set[str] = set()
+        for number, operation in enumerate(operations):
+            if number in self.lost and isinstance(operation, Created):
+                nameless.add(operation.path)
+            elif number not in self.lost and operation.path not in nameless:
+                carry_out(files, operation)
+        return {path: bytes(data) for path, data in files.items()}
+
+    def _torn(self, operation: Operation) -> list[Operation]:
+        if not isinstance(operation, Written):
+            raise TypeError(f"expected a write to tear, got {operation}")
+        path, offset, data = operation.path, operation.offset, operation.data
+        arrived: Operation = Written(path, offset, data[: self.torn])
+        if not self.erased:
+            return [arrived]
+        return [Written(path, offset, _ERASED * len(data)), arrived]
+
+
+def every_cut(operations: Sequence[Operation], *, first: int = 0) -> Iterator[Cut]:
+    """All cuts of a record: before each operation and after the last, and in the middle of each write.
+
+    Args:
+        operations: what a ``SimulatedStorage`` recorded.
+        first: how many operations to leave whole.
+
+    A torn write stops after 0 bytes, one, half of it, or all but one, with the rest left as it was or
+    erased. Of the operations that were not durable, all reach the medium or none, each alone is lost,
+    each alone is kept, and the last ones are lost.
+    """
+    for done in range(first, len(operations) + 1):
+        for lost in _losses(_pending(operations[:done])):
+            yield Cut(done, lost=lost)
+            for torn, erased in _tears(operations[done : done + 1]):
+                yield Cut(done, torn, erased, lost)
+
+
+def _tears(begun: Sequence[Operation]) -> Iterator[tuple[int, bool]]:
+    for operation in begun:
+        if isinstance(operation, Written):
+            size_bytes = len(operation.data)
+            for torn in sorted({0, 1, size_bytes // 2, size_bytes - 1}):
+                yield torn, False
+                yield torn, True
+
+
+def _losses(pending: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    alone = [(number,) for number in pending]
+    others = [tuple(other for other in pending if other != number) for number in pending]
+    last_ones = [pending[number:] for number in range(len(pending))]
+    yield from dict.fromkeys([(), *last_ones, *alone, *others])
+
+
+def _pending(done: Sequence[Operation]) -> tuple[int, ...]:
+    """The numbers of the operations that no later one has made durable."""
+    pending = []
+    synced: set[str] = set()
+    folders: set[PurePath] = set()
+    for number in reversed(range(len(done))):
+        match done[number]:
+            case Synced(path):
+                synced.add(path)
+            case NameSynced() as names:
+                folders.add(names.folder)
+            case Created(path):
+                if PurePath(path).parent not in folders:
+                    pending.append(number)
+            case Written(path):
+                if path not in synced:
+                    pending.append(number)
+    return tuple(reversed(pending))

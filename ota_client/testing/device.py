@@ -1,0 +1,85 @@
+"""A device in memory: slots, boot loader and client over one simulated disk."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from ota_client.bootcontrol.file import UNBOOTABLE, BootFlags, FileBootControl
+from ota_client.client import OtaClient
+from ota_client.config import DeviceConfig
+from ota_client.counters import RecordCounter
+from ota_client.fetcher import Fetcher
+from ota_client.ports import Ports
+from ota_client.record import Record
+from ota_client.simulator import SimulatedBootLoader
+from ota_client.slots import Slots
+from ota_client.state import StateStore
+from ota_client.testing.cuts import Cut
+from ota_client.testing.storage import SimulatedStorage
+
+_GOOD: Final = BootFlags(priority=15, tries_left=0, good=True)
+
+
+class SimulatedDevice:
+    """A device in memory: slots A and B, the reference boot control, and a client.
+
+    Args:
+        config: its settings; their paths name files of ``storage``.
+        storage: its disk.
+        fetcher: its network.
+        clock: its time, UTC.
+
+    Attributes:
+        booted: the slot that runs.
+    """
+
+    def __init__(
+        self,
+        config: DeviceConfig,
+        storage: SimulatedStorage,
+        *,
+        fetcher: Fetcher,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.config, self.storage = config, storage
+        self._fetcher, self._clock = fetcher, clock
+        self.booted = "A"
+        self.boot_control = FileBootControl(
+            Record(storage, str(config.boot.record)), lambda: self.booted
+        )
+        self.state = StateStore(Record(storage, str(config.state_dir / "state")))
+        self.counter = RecordCounter(Record(storage, str(config.state_dir / "rollback-index")))
+        self.slots = Slots(storage, self.boot_control, config.slots)
+        ports = Ports(storage, self.slots, self.state, self.counter, lambda: fetcher, clock)
+        self.client = OtaClient(config, ports)
+
+    @staticmethod
+    def factory_files(config: DeviceConfig, *, image: bytes, slot_bytes: int) -> dict[str, bytes]:
+        """The disk of a device that leaves the factory: slot A runs ``image``, slot B is empty."""
+        storage = SimulatedStorage({})
+        for slot, images in config.slots.items():
+            for path in images.values():
+                content = image if slot == "A" else b""
+                storage.create(path, content.ljust(slot_bytes, b"\0"))
+        control = FileBootControl(Record(storage, str(config.boot.record)), lambda: "A")
+        control.initialise({slot: _GOOD if slot == "A" else UNBOOTABLE for slot in config.slots})
+        return storage.files()
+
+    def after(self, cut: Cut) -> "SimulatedDevice":
+        """The device with what is left on its medium after a cut; ``boot`` starts it."""
+        storage = SimulatedStorage(cut.medium(self.storage))
+        return SimulatedDevice(self.config, storage, fetcher=self._fetcher, clock=self._clock)
+
+    def boot(self) -> str:
+        """Restart; returns the slot that runs.
+
+        Raises:
+            BootControlError: no slot is bootable: the device is dead.
+        """
+        self.booted = SimulatedBootLoader(self.boot_control).start()
+        return self.booted
+
+    def fail_boot(self) -> str:
+        """Restart, with the first choice never coming up; returns the slot that runs."""
+        self.booted = SimulatedBootLoader(self.boot_control).start_failing()[-1]
+        return self.booted
