@@ -1,0 +1,1 @@
+"""What a reviewer reads: differences in words."""

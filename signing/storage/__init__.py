@@ -1,0 +1,1 @@
+"""The repository on disk: metadata files, and folders that change at once."""

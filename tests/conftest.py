@@ -1,0 +1,22 @@
+"""Makes the helpers beside this file importable from the folders of tests, and the desk known to all."""
+
+import pytest
+
+
+@pytest.fixture
+def quick_signing(monkeypatch):
+    import os
+
+    from signing import encrypted_key
+
+    # 0.2 s for each opening of a key is for thieves, and fsync for power cuts; not for tests
+    monkeypatch.setattr(encrypted_key, "KDF_ROUNDS", 1000)
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+
+
+@pytest.fixture
+def desk(tmp_path, quick_signing):
+    """A release engineer's desk with keys and one product."""
+    from support.signing_desk import SigningDesk
+
+    return SigningDesk(tmp_path)
