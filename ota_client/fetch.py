@@ -78,6 +78,7 @@ class HttpFetcher:
         deadline_s = self._settings.small_file_deadline_s
         with self._answer(url, {}, max_bytes=max_bytes, deadline_s=deadline_s) as answer:
             if answer.status != _OK:
+                answer.skip_if_short()
                 raise answer.status_error(_OK)
             return answer.read_to_end(max_bytes)
 

@@ -3,6 +3,7 @@
 import re
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from http.client import HTTPException
 
 from urllib3 import BaseHTTPResponse
@@ -11,6 +12,7 @@ from urllib3.exceptions import HTTPError
 from ota_client.errors import FetchError, HttpStatusError, ResponseTooLongError
 
 _PIECE_BYTES = 256 * 1024
+_SKIPPED_MOST_BYTES = 16 * 1024
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(?:\d{1,18}|\*)", re.ASCII)
 # What requests, urllib3 and the standard library let out; requests' own errors are OSErrors, but
 # urllib3's escape from it in mid-stream.
@@ -60,6 +62,17 @@ class Answer:
             if len(data) > max_bytes:
                 raise self._too_long(max_bytes, "more")
         return bytes(data)
+
+    def skip_if_short(self) -> None:
+        """Read a short body away, so that its connection is used again.
+
+        A device asks for the next root at each check and mostly gets a 404: closing on it would cost
+        the fleet a second TLS handshake a check.
+        """
+        length = self.content_length()
+        if length is not None and length <= _SKIPPED_MOST_BYTES:
+            with suppress(FetchError):
+                self.read_to_end(length)
 
     def _too_long(self, max_bytes: int, got: str) -> ResponseTooLongError:
         return ResponseTooLongError(f"{self.url}: expected at most {max_bytes} bytes, got {got}")

@@ -1,0 +1,129 @@
+"""``ota-server init``: the folder with a server's certificates and settings."""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ota_client.errors import ConfigError
+from ota_server.authority import Issued, hosts_of, new_authority, new_server_certificate
+
+_SETTINGS = """\
+# Settings of `ota-server serve --config ota-server.toml`. Paths are relative to this file.
+# Flags and OTA_SERVER_... variables come first.
+published = "published"
+certificate = "server.pem"
+key = "server.key"
+host = "127.0.0.1"
+port = 8443
+"""
+_PRIVATE = 0o600
+_PUBLIC = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFolder:
+    """Where a server's files are.
+
+    Args:
+        path: the folder.
+    """
+
+    path: Path
+
+    @property
+    def authority_certificate(self) -> Path:
+        """What devices pin."""
+        return self.path / "ca.pem"
+
+    @property
+    def authority_key(self) -> Path:
+        """Needed to renew only."""
+        return self.path / "ca.key"
+
+    @property
+    def certificate(self) -> Path:
+        """What the server shows."""
+        return self.path / "server.pem"
+
+    @property
+    def key(self) -> Path:
+        """The server's private key."""
+        return self.path / "server.key"
+
+    @property
+    def settings(self) -> Path:
+        """For ``serve --config``."""
+        return self.path / "ota-server.toml"
+
+    def create(self, hosts: tuple[str, ...], now: datetime, *, force: bool) -> None:
+        """Make the authority, the server's certificate and the settings.
+
+        Raises:
+            ConfigError: a host is not one, something is there already and ``force`` does not allow to
+                replace it, or the folder cannot be written.
+        """
+        mine = (
+            self.authority_certificate,
+            self.authority_key,
+            self.certificate,
+            self.key,
+            self.settings,
+        )
+        taken = [path for path in mine if path.exists()]
+        if taken and not force:
+            raise ConfigError(
+                f"{taken[0]} exists already; to renew only the server's certificate use --renew, "
+                f"to replace everything (devices must then be given the new ca.pem) use --force"
+            )
+        authority = new_authority(now)
+        server = new_server_certificate(authority, hosts, now)
+        _write(self.authority_key, authority.key, _PRIVATE)
+        _write(self.authority_certificate, authority.certificate, _PUBLIC)
+        self._write_server(server)
+        _write(self.settings, _SETTINGS.encode(), _PUBLIC)
+
+    def renew(self, hosts: tuple[str, ...], now: datetime) -> tuple[str, ...]:
+        """Replace the server's certificate and key; devices need nothing new.
+
+        Args:
+            hosts: for whom; none means for those of the present certificate.
+            now: UTC.
+
+        Returns:
+            the hosts that the certificate is for.
+
+        Raises:
+            ConfigError: there is no authority here, or a file cannot be read or written.
+        """
+        authority = Issued(_read(self.authority_certificate), _read(self.authority_key))
+        hosts = hosts or hosts_of(_read(self.certificate))
+        self._write_server(new_server_certificate(authority, hosts, now))
+        return hosts
+
+    def _write_server(self, server: Issued) -> None:
+        _write(self.key, server.key, _PRIVATE)
+        _write(self.certificate, server.certificate, _PUBLIC)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as e:
+        raise ConfigError(f"{path} cannot be read: {e.strerror}; `ota-server init` makes it") from e
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    """Write a file as a whole or not at all; a key is never readable by others, not for a moment."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.unlink(missing_ok=True)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(fd)
+        temporary.replace(path)
+    except OSError as e:
+        raise ConfigError(f"{path} cannot be written: {e.strerror}") from e

@@ -1,0 +1,47 @@
+"""One line a request: who, what, how much. No query, no header: those may carry secrets."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_log = logging.getLogger("ota_server.access")
+
+
+class AccessLog:
+    """Logs each request when it ends.
+
+    Args:
+        app: the application.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, app: ASGIApp, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._app = app
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on and log it."""
+        began_s = self._clock()
+        status, sent_bytes = 0, 0
+
+        async def counted_send(message: Message) -> None:
+            nonlocal status, sent_bytes
+            status = message.get("status", status)
+            await send(message)
+            sent_bytes += len(message.get("body", b""))
+
+        try:
+            await self._app(scope, receive, counted_send)
+        finally:
+            fields = {
+                "client": (scope["client"] or ("-",))[0],
+                "method": scope["method"],
+                "path": scope["raw_path"].decode("latin-1"),
+                "status": status,
+                "sent_bytes": sent_bytes,
+                "duration_s": round(self._clock() - began_s, 3),
+            }
+            text = "%(client)s %(method)s %(path)s %(status)s %(sent_bytes)s B %(duration_s)s s"
+            _log.info(text, fields, extra={"fields": fields})
