@@ -1,0 +1,99 @@
+import re
+import tomllib
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import pytest
+from pages import REFERENCE, read, rows, section
+
+from ota_client import DeviceConfig
+from ota_client.config import AgentSettings, BootSettings, Hooks
+from ota_client.network.settings import HttpSettings
+from ota_client.strict import Fields
+
+PAGE = read(REFERENCE / "device-settings.md")
+SECTIONS = {
+    "settings": "## The device",
+    "settings: firmware": "## `[firmware]`",
+    "settings: boot": "## `[boot]`",
+    "network": "## `[network]`",
+    "agent": "## `[agent]`",
+    "hooks": "## `[hooks]`",
+}
+LEAST = """
+product = "gateway"
+hardware_id = "gw-rev2"
+channel = "stable"
+root = "root.json"
+urls = ["https://updates.example.com/"]
+state_dir = "state"
+firmware = {version = "1.0.0", rollback_index = 1}
+boot = {control = "file", record = "boot"}
+slots = {A = {rootfs = "a"}, B = {rootfs = "b"}}
+"""
+
+
+def settings_of(heading: str) -> dict[str, list[str]]:
+    found = rows(section(PAGE, heading))
+    return {row[0].strip("`"): row for row in found if row[0].startswith("`")}
+
+
+@pytest.fixture
+def asked(monkeypatch) -> dict[str, set[str]]:
+    """Which settings the parser asks for, by table; found out by parsing."""
+    seen: dict[str, set[str]] = {}
+    take, given = Fields._take, Fields.given
+
+    def note(table: Fields, name: str) -> None:
+        seen.setdefault(table._where, set()).add(name)
+
+    def noting_take(self, name, *rest):
+        note(self, name)
+        return take(self, name, *rest)
+
+    def noting_given(self, name, *rest, **more):
+        note(self, name)
+        return given(self, name, *rest, **more)
+
+    monkeypatch.setattr(Fields, "_take", noting_take)
+    monkeypatch.setattr(Fields, "given", noting_given)
+    DeviceConfig.parse(LEAST, folder=Path())
+    return seen
+
+
+def test_every_setting_is_in_its_table_and_no_other(asked):
+    tables = {"firmware", "boot", "slots", "network", "agent", "hooks"}
+    expected = {where: names - tables for where, names in asked.items() if where in SECTIONS}
+    found = {where: set(settings_of(heading)) for where, heading in SECTIONS.items()}
+    assert found == expected
+    assert asked["settings"] >= tables
+    assert all(f"## `[{table}" in PAGE for table in tables)
+
+
+@pytest.mark.parametrize(
+    ("heading", "kind"),
+    [
+        ("## `[network]`", HttpSettings),
+        ("## `[agent]`", AgentSettings),
+        ("## `[hooks]`", Hooks),
+        ("## `[boot]`", BootSettings),
+    ],
+)
+def test_defaults_are_as_the_code_has_them(heading, kind):
+    defaults = {field.name: field.default for field in fields(kind) if field.default is not MISSING}
+    words = {None: "none", (): "none", False: "false"}
+    table = settings_of(heading)
+    for name, default in defaults.items():
+        if name in table:
+            said = table[name][2].strip("`")
+            assert said == words.get(default, str(default)), name
+
+
+@pytest.mark.parametrize("page", ["reference/device-settings.md", "how-to/run-the-agent.md"])
+def test_examples_are_settings_that_the_device_takes(page):
+    found = re.findall(r"```toml\n(.*?)```", read(REFERENCE.parent / page), re.DOTALL)
+    assert found
+    for example in found:
+        text = example if "product" in example else f"{LEAST}{example}"
+        tomllib.loads(text)
+        DeviceConfig.parse(text, folder=Path("/etc/ratchet"))
