@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import time
 
@@ -48,8 +49,19 @@ class Agent:
         self._client, self._settings = client, settings
         self._hooks, self._surroundings = hooks, surroundings
 
-    def run(self) -> None:
-        """Poll until asked to stop; errors are logged, and the next poll comes later."""
+    def run(self, *, once: bool = False) -> None:
+        """Poll until asked to stop; errors are logged, and the next poll comes later.
+
+        Args:
+            once: poll once, for a timer.
+
+        Raises:
+            OtaError: the only poll failed.
+        """
+        if once:
+            with suppress(AgentStoppedError):
+                self.poll()
+            return
         failures = 0
         stopped = False
         while not stopped:

@@ -2,18 +2,20 @@
 
 import os
 import stat
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from ota_client.bootcontrol import FileBootControl
+from ota_client.bootcontrol.file import CONFIRMED, UNBOOTABLE
 from ota_client.config import BootSettings, DeviceConfig
 from ota_client.counters import RecordCounter
-from ota_client.errors import BootControlError, StorageError
+from ota_client.errors import BootControlError, ConfigError, StorageError
 from ota_client.fetcher import Fetcher
 from ota_client.ports import Ports
-from ota_client.record import Record
+from ota_client.record import COPIES, Record
 from ota_client.slots import Slots
 from ota_client.state import StateStore
 from ota_client.storage import DiskStorage, Storage
@@ -38,7 +40,7 @@ def open_ports(config: DeviceConfig) -> Ports:
 
     return Ports(
         storage=storage,
-        slots=Slots(storage, open_boot_control(config.boot, storage), config.slots),
+        slots=Slots(storage, open_boot_control(config.boot, storage), _resolved(config.slots)),
         state=StateStore(Record(storage, str(config.state_dir / "state"))),
         counter=RecordCounter(Record(storage, str(config.state_dir / "rollback-index"))),
         fetcher=fetcher,
@@ -50,6 +52,34 @@ def open_boot_control(boot: BootSettings, storage: Storage) -> FileBootControl:
     """Make the boot control that the settings name."""
     record = Record(storage, str(boot.record), way_out="provision the boot record again")
     return FileBootControl(record, lambda: _booted(boot))
+
+
+def provision(config: DeviceConfig, storage: Storage) -> str:
+    """Write the boot record of a device that leaves the factory: what runs is good, nothing else is.
+
+    Returns:
+        The slot that runs.
+
+    Raises:
+        ConfigError: there is a boot record already.
+        BootControlError: the running slot is not known, or not configured.
+    """
+    booted = _booted(config.boot)
+    if booted not in config.slots:
+        raise BootControlError(f"expected a slot of {', '.join(config.slots)} to run, got {booted}")
+    if any(storage.exists(f"{config.boot.record}.{copy}") for copy in COPIES):
+        raise ConfigError(f"{config.boot.record}: expected no boot record yet, got one; remove it first")
+    flags = {slot: CONFIRMED if slot == booted else UNBOOTABLE for slot in config.slots}
+    open_boot_control(config.boot, storage).initialise(flags)
+    return booted
+
+
+def _resolved(slots: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    # /dev/disk/by-partlabel/... is a link, and root's; the state's files follow none (D09)
+    return {
+        slot: {image: os.path.realpath(path) for image, path in images.items()}
+        for slot, images in slots.items()
+    }
 
 
 def _booted(boot: BootSettings) -> str:

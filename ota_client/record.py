@@ -11,7 +11,7 @@ MAX_BYTES: Final = 256 * 1024
 _MAGIC: Final = b"RTCHrec1"
 # magic, sequence number, content length, sha256 of all that and the content
 _HEADER = Struct(">8sQI32s")
-_COPIES: Final = ("0", "1")
+COPIES: Final = ("0", "1")
 START_ANEW: Final = "remove both to start again from what the firmware carries"
 
 
@@ -57,10 +57,10 @@ class Record:
         packed = _pack(sequence + 1, content)
         if current is None:
             # Copy 0 is durable before copy 1 exists: two bad copies are never a first write cut short.
-            self._put(_COPIES[0], packed)
-            self._put(_COPIES[1], packed)
+            self._put(COPIES[0], packed)
+            self._put(COPIES[1], packed)
         else:
-            self._put(_COPIES[1 - copy], packed)
+            self._put(COPIES[1 - copy], packed)
         self._durable = sequence + 1
 
     def _put(self, name: str, packed: bytes) -> None:
@@ -73,12 +73,12 @@ class Record:
             file.sync()
 
     def _settled(self) -> tuple[int, int, bytes | None]:
-        # An agent killed before its sync, or a sync that failed, leaves the newest copy in the page cache
-        # alone, and the next write goes over the copy that is on the medium (D01, D08).
+        # An agent killed before its sync, or a sync that failed, leaves the newest copy in the page
+        # cache alone, and the next write goes over the copy that is on the medium (D01, D08).
         sequence, copy, content = self._newest()
         if sequence == self._durable:
             return sequence, copy, content
-        path = self._file(_COPIES[copy])
+        path = self._file(COPIES[copy])
         with self._storage.open(path, writable=True) as file:
             file.sync()
         self._storage.sync_name(path)
@@ -87,11 +87,11 @@ class Record:
         return newest
 
     def _newest(self) -> tuple[int, int, bytes | None]:
-        copies = [self._read_copy(name) for name in _COPIES]
+        copies = [self._read_copy(name) for name in COPIES]
         valid = [(seq, number, data) for number, (seq, data) in enumerate(copies) if data is not None]
         if valid:
             return max(valid)
-        if all(self._storage.exists(self._file(name)) for name in _COPIES):
+        if all(self._storage.exists(self._file(name)) for name in COPIES):
             raise StateCorruptError(
                 f"{self._path}: expected one good copy of two ({self._path}.0 and .1), got none; "
                 f"{self._way_out}"

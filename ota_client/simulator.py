@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ota_client.bootcontrol.file import UNBOOTABLE, BootFlags, FileBootControl
+from ota_client.bootcontrol.file import FileBootControl
 from ota_client.config import DeviceConfig
-from ota_client.device import open_boot_control
+from ota_client.device import open_boot_control, provision
 from ota_client.errors import BootControlError, ConfigError
 from ota_client.storage import DiskStorage
 
 SETTINGS: Final = "ota-client.toml"
-_FACTORY: Final = BootFlags(priority=15, tries_left=0, good=True)
 _STARTS_MOST: Final = 16
 
 
@@ -96,9 +95,8 @@ class SimulatedDeviceFolder:
             for image, path in images.items():
                 source = factory.get(image) if slot == "A" else None
                 _make_slot(Path(path), slot_bytes, source)
-        flags = {slot: _FACTORY if slot == "A" else UNBOOTABLE for slot in config.slots}
-        open_boot_control(config.boot, DiskStorage()).initialise(flags)
         self._run("A")
+        provision(config, DiskStorage())
         self._settings.write_text(settings, encoding="utf-8")
         return config
 

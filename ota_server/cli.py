@@ -12,6 +12,7 @@ from ota_server.settings import ServerOptions, merged, read_file
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
+_AS_JSON = "ota_server.as_json"
 _HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -22,8 +23,16 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except OtaError as e:
-            click.echo(f"error: {e}", err=True)
+            click.echo(f"ota-server: {e} [{e.code}]", err=True)
+            if ctx.meta.get(_AS_JSON):
+                error = {"code": e.code, "message": str(e), "retryable": e.retryable}
+                click.echo(json.dumps({"error": error}, indent=2))
             ctx.exit(e.exit_code)
+
+
+def _remember(context: click.Context, _: click.Parameter, value: object) -> object:
+    context.meta[_AS_JSON] = value
+    return value
 
 
 @click.group(cls=_Group, context_settings={"max_content_width": 100})
@@ -44,7 +53,7 @@ def main() -> None:
     "--renew", is_flag=True, help="Replace only the server's certificate; devices need nothing."
 )
 @click.option("--force", is_flag=True, help="Replace everything that is there, the authority as well.")
-@click.option("--json", "as_json", is_flag=True, help="Report as JSON on stdout.")
+@click.option("--json", "as_json", is_flag=True, callback=_remember, help="Report as JSON on stdout.")
 def init(folder: Path, hosts: tuple[str, ...], renew: bool, force: bool, as_json: bool) -> None:
     """Make a local certificate authority, a server certificate and settings in DIR."""
     from ota_server.server_folder import ServerFolder  # noqa: PLC0415 - help must start fast
@@ -91,7 +100,11 @@ def _say_made(authority: Path, settings: Path, hosts: tuple[str, ...], *, as_jso
 @click.option("--access-log/--no-access-log", default=None, help="One line a request.  [default: on]")
 @click.option("--json-log", is_flag=True, default=None, help="Logs as JSON lines.")
 @click.option(
-    "--json", "as_json", is_flag=True, help="Say as JSON, on stdout, where the server listens."
+    "--json",
+    "as_json",
+    is_flag=True,
+    callback=_remember,
+    help="Say as JSON, on stdout, where the server listens.",
 )
 def serve(
     published: Path | None,

@@ -33,6 +33,7 @@ class BootFlags:
 
 
 UNBOOTABLE: Final = BootFlags(priority=0, tries_left=0, good=False)
+CONFIRMED: Final = BootFlags(priority=PRIORITY_MOST, tries_left=0, good=True)
 ON_TRIAL: Final = BootFlags(priority=PRIORITY_MOST, tries_left=TRIES, good=False)
 
 
@@ -65,8 +66,7 @@ class FileBootControl:
 
     def next_slot(self) -> str | None:
         """The slot that the boot loader starts next, or None where none is bootable."""
-        bootable = [(flags.priority, slot) for slot, flags in self.flags().items() if flags.bootable]
-        return max(bootable)[1] if bootable else None
+        return _first(self.flags())
 
     def take_try(self, slot: str) -> None:
         """The boot loader's own step: one try less, before it starts a slot that is not good."""
@@ -77,7 +77,7 @@ class FileBootControl:
         """Read the boot state."""
         flags = self.flags()
         slots = {name: SlotBoot(f.bootable, f.good, f.tries_left) for name, f in flags.items()}
-        return BootStatus(booted=self._booted(), primary=self.next_slot(), slots=slots)
+        return BootStatus(booted=self._booted(), primary=_first(flags), slots=slots)
 
     def set_unbootable(self, slot: str) -> None:
         """Never start ``slot``: it is about to be overwritten, or was found bad."""
@@ -114,6 +114,11 @@ class FileBootControl:
             for name, f in slots.items()
         }
         self._record.write(canonical_json(value))
+
+
+def _first(slots: dict[str, BootFlags]) -> str | None:
+    bootable = [(flags.priority, slot) for slot, flags in slots.items() if flags.bootable]
+    return max(bootable)[1] if bootable else None
 
 
 def _flags(table: Fields) -> BootFlags:

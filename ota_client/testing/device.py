@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
 
-from ota_client.bootcontrol.file import UNBOOTABLE, BootFlags, FileBootControl
+from ota_client.bootcontrol.file import CONFIRMED, UNBOOTABLE, FileBootControl
 from ota_client.client import OtaClient
 from ota_client.config import DeviceConfig
 from ota_client.counters import RecordCounter
@@ -16,8 +15,6 @@ from ota_client.slots import Slots
 from ota_client.state import StateStore
 from ota_client.testing.cuts import Cut
 from ota_client.testing.storage import SimulatedStorage
-
-_GOOD: Final = BootFlags(priority=15, tries_left=0, good=True)
 
 
 class SimulatedDevice:
@@ -62,7 +59,7 @@ class SimulatedDevice:
                 content = image if slot == "A" else b""
                 storage.create(path, content.ljust(slot_bytes, b"\0"))
         control = FileBootControl(Record(storage, str(config.boot.record)), lambda: "A")
-        control.initialise({slot: _GOOD if slot == "A" else UNBOOTABLE for slot in config.slots})
+        control.initialise({slot: CONFIRMED if slot == "A" else UNBOOTABLE for slot in config.slots})
         return storage.files()
 
     def after(self, cut: Cut) -> "SimulatedDevice":

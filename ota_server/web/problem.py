@@ -14,9 +14,16 @@ RETRY_AFTER_S = 30
 _ABSENCE_CACHED = "public, max-age=60"
 
 
-def problem(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """Make a problem document; not to be cached unless ``headers`` say otherwise."""
-    content = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+def problem(
+    status: HTTPStatus, detail: str | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    """Make a problem document; not to be cached unless ``headers`` say otherwise.
+
+    There is no ``type``: that means ``about:blank`` (RFC 9457, section 3.1.1).
+    """
+    content: dict[str, str | int] = {"title": status.phrase, "status": status.value}
+    if detail is not None:
+        content["detail"] = detail
     return JSONResponse(
         content,
         status.value,
@@ -26,10 +33,8 @@ def problem(status: HTTPStatus, detail: str, headers: dict[str, str] | None = No
 
 
 def not_found() -> Response:
-    """Say that there is nothing here, whatever the reason."""
-    return problem(
-        HTTPStatus.NOT_FOUND, "Nothing is published here.", {"cache-control": _ABSENCE_CACHED}
-    )
+    """Say that there is nothing here, whatever the reason; briefly, as every check gets this once."""
+    return problem(HTTPStatus.NOT_FOUND, headers={"cache-control": _ABSENCE_CACHED})
 
 
 def unavailable(detail: str) -> Response:

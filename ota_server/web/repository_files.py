@@ -27,6 +27,7 @@ _SMALL_BYTES = 64 * 1024
 _FOREVER = "public, max-age=31536000, immutable"
 _SHORT = "public, max-age=60, must-revalidate"
 _METHODS = {"GET", "HEAD"}
+_TAG_DIGITS = 32
 
 
 class RepositoryFiles:
@@ -54,7 +55,7 @@ class RepositoryFiles:
         request = Request(scope)
         with self._folder.open(name) as file:
             headers = _headers(name, file)
-            validators = Validators(f'"{file.tag}"', file.modified_s)
+            validators = Validators(headers["etag"], file.modified_s)
             if _is_unchanged(request, validators):
                 await Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)(
                     scope, receive, send
@@ -69,13 +70,17 @@ class RepositoryFiles:
 
 
 def _headers(name: str, file: PublishedFile) -> dict[str, str]:
-    return {
-        "etag": f'"{file.tag}"',
-        "last-modified": Validators("", file.modified_s).last_modified,
+    headers = {
+        # half a sha256 tells contents apart as well, and each device gets this at each check
+        "etag": f'"{file.tag[:_TAG_DIGITS]}"',
         "cache-control": _FOREVER if is_immutable(name) else _SHORT,
         "accept-ranges": "bytes",
         "content-type": "application/json" if name.endswith(".json") else "application/octet-stream",
     }
+    if is_immutable(name):
+        # seconds are too coarse for what is replaced under one name
+        headers["last-modified"] = Validators("", file.modified_s).last_modified
+    return headers
 
 
 def _is_unchanged(request: Request, validators: Validators) -> bool:

