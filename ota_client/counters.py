@@ -1,10 +1,12 @@
 """Where the stored rollback index lives. It only rises."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from ota_client.errors import StateCorruptError
 from ota_client.manifest import ROLLBACK_INDEX_MAX
 from ota_client.record import Record
+
+_DIGITS_LONGEST: Final = len(str(ROLLBACK_INDEX_MAX))
 
 
 class RollbackCounter(Protocol):
@@ -37,7 +39,7 @@ class RecordCounter:
         if content is None:
             return 0
         text = content.decode("ascii", errors="replace")
-        if not text.isdecimal() or int(text) > ROLLBACK_INDEX_MAX:
+        if not text.isdecimal() or len(text) > _DIGITS_LONGEST or int(text) > ROLLBACK_INDEX_MAX:
             raise StateCorruptError(f"stored rollback index: expected a number, got {text[:40]!r}")
         return int(text)
 

@@ -2,20 +2,17 @@
 
 from dataclasses import replace
 from itertools import count
-from typing import Final
 
 from ota_client.errors import ManifestError
 from ota_client.fetcher import Fetcher
 from ota_client.manifest import Image
 from ota_client.mirrors import first_answer
-from ota_client.payload import Index
+from ota_client.payload import INDEX_MOST_BYTES, Index
 from ota_client.ports import Ports
 from ota_client.progress import ProgressCallback, ProgressCounter, Stage
 from ota_client.release import VerifiedRelease
 from ota_client.rollback import check_rollback_index
 from ota_client.state import SlotContent
-
-INDEX_MOST_BYTES: Final = 64 * 1024 * 1024
 
 
 class Installation:

@@ -3,15 +3,27 @@
 These are decisions without I/O; ``trust.py`` calls them, in its order.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
     load_pem_public_key,
 )
-from tuf.api.metadata import Key, Metadata, Root, Signed, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import (
+    Key,
+    Metadata,
+    Role,
+    Root,
+    Signed,
+    Snapshot,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
 
 from ota_client.errors import (
     DuplicateKeyError,
@@ -65,13 +77,14 @@ def check_delegation(targets: Targets, product: str) -> str:
 def check_keys(root: Root, targets: Targets, product: str) -> None:
     """Refuse a role in which one public key stands under two key ids (A04)."""
     for name, role in root.roles.items():
-        _check_unique(name, [root.keys[key_id] for key_id in role.keyids])
+        _check_unique(name, role, root.keys)
     if targets.delegations and targets.delegations.roles:
-        keys = targets.delegations.keys
-        _check_unique(product, [keys[key_id] for key_id in targets.delegations.roles[product].keyids])
+        _check_unique(product, targets.delegations.roles[product], targets.delegations.keys)
 
 
-def _check_unique(role: str, keys: list[Key]) -> None:
+def _check_unique(role: str, named: Role, known: dict[str, Key]) -> None:
+    # an id without a key is no vote to python-tuf either
+    keys = [known[key_id] for key_id in named.keyids if key_id in known]
     if len({public_bytes(key) for key in keys}) != len(keys):
         raise DuplicateKeyError(
             f"role {role}: expected {len(keys)} different public keys, got one under two key ids"
@@ -87,7 +100,8 @@ def public_bytes(key: Key) -> bytes:
         return load_pem_public_key(public.encode()).public_bytes(
             Encoding.DER, PublicFormat.SubjectPublicKeyInfo
         )
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
+        # a key that this device cannot use signs nothing either; others may
         return public.encode()
 
 
@@ -122,18 +136,19 @@ def role_floors(
     return {name: _role_floor(name, role.version, key_ids[name]) for name, role in signed.items()}
 
 
-def _role_floor(role: str, version: int, key_ids: list[str]) -> RoleFloor:
+def _role_floor(role: str, version: int, key_ids: Sequence[object]) -> RoleFloor:
     if type(version) is not int or version > ROLE_VERSION_MOST:
         # remembered, it would be a state that no later start can read (A13); true is 1 to python-tuf
         raise MetadataError(
             f"role {role}: expected a version of at most {ROLE_VERSION_MOST}, got {str(version)[:40]}"
         )
-    if len(key_ids) > ROLE_KEYS_MOST or max(map(len, key_ids), default=0) > KEY_ID_LONGEST:
+    ids = sorted(text for text in key_ids if isinstance(text, str) and len(text) <= KEY_ID_LONGEST)
+    if len(key_ids) > ROLE_KEYS_MOST or len(ids) != len(key_ids):
         raise MetadataError(
             f"role {role}: expected at most {ROLE_KEYS_MOST} keys, with ids of at most {KEY_ID_LONGEST} "
             f"characters, got {len(key_ids)} keys"
         )
-    return RoleFloor(version, tuple(sorted(key_ids)))
+    return RoleFloor(version, tuple(ids))
 
 
 def check_expiry(expires_at: dict[str, datetime], now: datetime) -> None:

@@ -27,15 +27,19 @@ REGION_BYTES: Final = 1024 * 1024
 SMALL_REGION_BYTES: Final = 256 * 1024
 _REGION_BYTES_LEAST: Final = 4096
 _REGION_BYTES_MOST: Final = 4 * 1024 * 1024
-_REGIONS_MOST: Final = 1 << 20
+# some 115,000 regions: images of 112 GiB, in 50 MB of memory
+INDEX_MOST_BYTES: Final = 8 * 1024 * 1024
 # No frame needs a window beyond its region; zstd would take 128 MiB at a frame's word (A34).
-_DECODING: Final[dict[int, int]] = {DecompressionParameter.window_log_max: _REGION_BYTES_MOST.bit_length() - 1}
+_DECODING: Final[dict[int, int]] = {
+    DecompressionParameter.window_log_max: _REGION_BYTES_MOST.bit_length() - 1
+}
 
 # magic, kind, region size, region count, image size, data size, image sha256
 _HEADER = Struct(">8sIIIQQ32s")
 # codec, frame length, region sha256, frame sha256
 _ENTRY = Struct(">BI32s32s")
 _KIND_FULL: Final = 0  # 1 is kept for deltas
+REGIONS_MOST: Final = (INDEX_MOST_BYTES - _HEADER.size) // _ENTRY.size
 _NO_FRAME: Final = bytes(32)
 
 
@@ -126,9 +130,9 @@ def _check_sizes(index_bytes: int, region_bytes: int, count: int, image_bytes: i
             f"{_REGION_BYTES_MOST} bytes, got {region_bytes}"
         )
     regions = -(-image_bytes // region_bytes)
-    if not 0 < count <= _REGIONS_MOST or count != regions:
+    if not 0 < count <= REGIONS_MOST or count != regions:
         raise PayloadError(
-            f"payload index: expected {regions} regions (1 to {_REGIONS_MOST}), got {count}"
+            f"payload index: expected {regions} regions (1 to {REGIONS_MOST}), got {count}"
         )
     expected = _HEADER.size + count * _ENTRY.size
     if index_bytes != expected:

@@ -26,8 +26,8 @@ KEY_ID_LONGEST: Final = 512
 class RoleFloor:
     """The newest version of one role that this device has trusted, and under which keys.
 
-    New keys start a new count: after a stolen online key has signed version 2**31, the offline root
-    replaces the key, and devices come back (A13; TUF 5.3.11, fast-forward recovery).
+    A key that is taken away starts a new count: after a stolen online key has signed version 2**31,
+    the offline root replaces the key, and devices come back (A13; TUF 5.3.11, fast-forward recovery).
     """
 
     version: int
@@ -82,7 +82,8 @@ class TrustFloor:
 
     def _renewed(self, role: str, seen: "TrustFloor") -> bool:
         before, now = self.roles.get(role), seen.roles.get(role)
-        return before is not None and now is not None and before.key_ids != now.key_ids
+        # a key that was only added vouches for nothing: what the old ones signed would count again
+        return before is not None and now is not None and not set(before.key_ids) <= set(now.key_ids)
 
 
 def check_not_older(manifest: ReleaseManifest, *, booted: Version, stored_index: int) -> None:

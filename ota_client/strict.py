@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NoReturn, TypeVar, cast
 
@@ -38,10 +39,11 @@ def parse_time(text: str) -> datetime:
     Raises:
         ValueError: it is not of the form 2026-11-22T08:00:00Z.
     """
-    moment = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
-    if format_time(moment) != text:
-        raise ValueError(f"expected a time such as 2026-11-22T08:00:00Z, got {text!r}")
-    return moment
+    with suppress(ValueError):
+        moment = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+        if format_time(moment) == text:
+            return moment
+    raise ValueError(f"expected a time such as 2026-11-22T08:00:00Z, got {text[:80]!r}")
 
 
 def canonical_json(value: object) -> bytes:
@@ -116,7 +118,11 @@ class Fields:
 
     def fail(self, name: str, expected: str, got: object) -> NoReturn:
         """Refuse a field in one sentence."""
-        raise self._error(f"{self._where}: {name}: expected {expected}, got {str(got)[:80]!r}")
+        raise self._error(f"{self._at(name)}: expected {expected}, got {str(got)[:80]!r}")
+
+    def _at(self, name: str) -> str:
+        # in some tables the names are foreign too; an error is one line
+        return f"{self._where}: {name[:80] if name.isprintable() else ascii(name)[:80]}"
 
     def has(self, name: str) -> bool:
         """Whether the field is there and not yet taken."""
@@ -128,7 +134,7 @@ class Fields:
 
     def _take(self, name: str, kind: type[T], expected: str) -> T:
         if name not in self._left:
-            raise self._error(f"{self._where}: {name} is missing; expected {expected}")
+            raise self._error(f"{self._at(name)} is missing; expected {expected}")
         value = self._left.pop(name)
         # bool is an int to Python, but not to us
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
@@ -174,7 +180,7 @@ class Fields:
         try:
             return parse(text)
         except ValueError as e:
-            raise self._error(f"{self._where}: {name}: {e}") from e
+            raise self._error(f"{self._at(name)}: {e}") from e
 
     def time(self, name: str) -> datetime:
         """Take a UTC time such as 2026-11-22T08:00:00Z."""
@@ -182,12 +188,12 @@ class Fields:
 
     def table(self, name: str) -> "Fields":
         """Take a table."""
-        return Fields(self._take(name, dict, "a table"), f"{self._where}: {name}", self._error)
+        return Fields(self._take(name, dict, "a table"), self._at(name), self._error)
 
     def tables(self, name: str, *, most: int) -> "Iterator[Fields]":
         """Take a list of at most ``most`` tables."""
         for number, value in enumerate(self._list(name, most)):
-            yield Fields(value, f"{self._where}: {name}[{number}]", self._error)
+            yield Fields(value, f"{self._at(name)}[{number}]", self._error)
 
     def texts(self, name: str, *, most: int) -> tuple[str, ...]:
         """Take a list of at most ``most`` texts."""

@@ -77,6 +77,7 @@ class TufSession:
         self._pinned_root = pinned_root
         with _our_errors("pinned root"):
             cache_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _refuse_links(cache_dir)
             self._cache_dir = cache_dir
             self._updater = Updater(
                 str(cache_dir),
@@ -219,6 +220,7 @@ class TrustedRepository:
         data = file.fetch(self._fetcher, self._base_url, max_bytes=MAX_BYTES)
         with suppress(OSError):
             fresh = cached.with_suffix(".new")
+            fresh.unlink(missing_ok=True)  # a planted link would be written through (D09)
             fresh.write_bytes(data)
             fresh.replace(cached)
         return data
@@ -304,6 +306,13 @@ def _product_role(session: TufSession, product: str, targets: Targets, snapshot:
     if not isinstance(content, Targets) or listed is None or content.version != listed.version:
         raise MetadataError(f"role {product}: expected the targets metadata that the snapshot lists")
     return content
+
+
+def _refuse_links(cache_dir: Path) -> None:
+    # python-tuf replaces links among its files, but writes below a link in place of a folder (D09)
+    for folder in (cache_dir, cache_dir / "root_history"):
+        if folder.is_symlink():
+            raise StorageError(f"{folder}: expected TUF's cache itself, got a link; remove it")
 
 
 def _check_name(what: str, name: str) -> None:

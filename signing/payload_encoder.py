@@ -17,6 +17,7 @@ from typing import BinaryIO, Final
 from ota_client.errors import ConfigError
 from ota_client.payload import (
     REGION_BYTES,
+    REGIONS_MOST,
     SMALL_REGION_BYTES,
     Codec,
     Index,
@@ -119,6 +120,14 @@ def check_image(image: Path) -> None:
     """
     with _open_image(image):
         return
+
+
+def _check_count(image: Path, image_bytes: int, region_bytes: int) -> None:
+    if image_bytes > REGIONS_MOST * region_bytes:
+        raise ConfigError(
+            f"image {image}: expected at most {REGIONS_MOST} regions of {region_bytes} bytes, got "
+            f"{image_bytes} bytes; take larger regions (--region-bytes)"
+        )
 
 
 def default_region_bytes(image_bytes: int) -> int:

@@ -13,7 +13,7 @@ from tuf.api.metadata import Snapshot, Targets, Timestamp
 from ota_client.directory import DirectoryFetcher
 from ota_client.errors import PayloadError
 from ota_client.fetcher import Body, Fetcher
-from ota_client.payload import Codec, Index, Region, decode_frame
+from ota_client.payload import INDEX_MOST_BYTES, Codec, Index, Region, decode_frame
 from ota_client.release import VerifiedImage, VerifiedRelease
 from ota_client.rollback import TrustFloor
 from ota_client.trust import TrustedRepository, refresh
@@ -23,7 +23,6 @@ from signing.storage import metadata
 from signing.storage.catalog import Catalog, read_catalog
 
 _METADATA_MOST_BYTES = 2_000_000
-_INDEX_MOST_BYTES = 128 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ def verify_payload(
         FetchError: the network failed.
         PayloadError: it is not what the manifest says.
     """
-    index = Index.from_bytes(image.index.fetch(fetcher, base_url, max_bytes=_INDEX_MOST_BYTES))
+    index = Index.from_bytes(image.index.fetch(fetcher, base_url, max_bytes=INDEX_MOST_BYTES))
     whole = hashlib.sha256()
     if index.data_bytes:
         with fetcher.open_range(image.data.url(base_url), start=0, stop=index.data_bytes) as body:

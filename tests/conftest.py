@@ -1,6 +1,18 @@
 """Makes the helpers beside this file importable from the folders of tests, and the desk known to all."""
 
+import logging
+
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def restored_logging():
+    """A command that was called sets the level of our log; the next test must not inherit it."""
+    logger = logging.getLogger("ota_client")
+    level, handlers = logger.level, logger.handlers
+    yield
+    logger.setLevel(level)
+    logger.handlers = handlers
 
 
 @pytest.fixture

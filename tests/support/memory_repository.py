@@ -92,32 +92,51 @@ class MemoryRepository:
 
     ``files`` maps paths (``metadata/timestamp.json``, ``targets/...``) to bytes; an attack may change
     them after ``publish``. The metadata objects (``root``, ``targets``, ...) may be changed before it.
+    ``products`` are the delegated roles by name; ``releases`` is that of the repository's own product.
     """
 
     def __init__(self, *, now: datetime = START, product: str = PRODUCT) -> None:
         self.now = now
         self.product = product
         self.signers: dict[str, list[CryptoSigner]] = {
-            role: [signer(role)] for role in ("root", "targets", "snapshot", "timestamp", product)
+            role: [signer(role)] for role in ("root", "targets", "snapshot", "timestamp")
         }
         self.files: dict[str, bytes] = {}
         self.requests: list[str] = []
         self.root = Root(expires=now, consistent_snapshot=True)
         self.targets = Targets(expires=now)
-        self.releases = Targets(expires=now)
         self.snapshot = Snapshot(expires=now)
         self.timestamp = Timestamp(expires=now)
-        for signed in (self.root, self.targets, self.releases, self.snapshot, self.timestamp):
+        for signed in (self.root, self.targets, self.snapshot, self.timestamp):
             signed.version = 0  # the first publication makes it 1
         for role in ("root", "targets", "snapshot", "timestamp"):
             self.root.add_key(signer(role).public_key, role)
-        role = DelegatedRole(product, [], 1, terminating=True, paths=[f"{product}/*/*"])
-        self.targets.delegations = Delegations({}, {product: role})
-        self.targets.add_key(signer(product).public_key, product)
+        self.targets.delegations = Delegations({}, {})
+        self.products: dict[str, Targets] = {}
+        self.releases = self.add_product(product)
         self.publish_root()
         self.pinned_root = self.files["metadata/1.root.json"]
 
     # what a release engineer does
+
+    def add_product(self, product: str) -> Targets:
+        """Delegate a product's role to a key of its own."""
+        role = DelegatedRole(product, [], 1, terminating=True, paths=[f"{product}/*/*"])
+        self.targets.delegations.roles[product] = role
+        self.targets.add_key(signer(product).public_key, product)
+        self.signers[product] = [signer(product)]
+        self.products[product] = Targets(expires=self.now)
+        self.products[product].version = 0
+        return self.products[product]
+
+    def replace_key(self, role: str, key: str) -> None:
+        """Give a role the key of that name instead of its own; the publishing is the caller's."""
+        delegator = self.targets if role in self.products else self.root
+        for old in self.signers[role]:
+            delegator.revoke_key(old.public_key.keyid, role)
+        delegator.add_key(signer(key).public_key, role)
+        # a new root is signed by the old keys too (TUF 5.3.4)
+        self.signers[role] = [*(self.signers[role] if role == "root" else ()), signer(key)]
 
     def add(self, release: Release, *, channel: str | None = "stable") -> ReleaseManifest:
         """Add a release, put it on a channel, and leave the publishing to the caller."""
@@ -151,9 +170,10 @@ class MemoryRepository:
     def add_manifest(self, path: str, manifest: ReleaseManifest) -> None:
         self.add_target(path, manifest.to_bytes())
 
-    def add_target(self, path: str, data: bytes) -> None:
+    def add_target(self, path: str, data: bytes, *, role: str | None = None) -> None:
+        """List a file in the role of its product, or in another."""
         target = TargetFile.from_data(path, data, ["sha256"])
-        self.releases.targets[path] = target
+        self.products.get(role or path.split("/", maxsplit=1)[0], self.releases).targets[path] = target
         self.files[f"targets/{target.get_prefixed_paths()[0]}"] = data
 
     def put(self, release: Release, **kwargs) -> ReleaseManifest:
@@ -174,8 +194,9 @@ class MemoryRepository:
         self.files[f"metadata/{self.root.version}.root.json"] = self.sign("root", self.root)
 
     def publish_product(self) -> None:
-        self._advance(self.releases, days=180)
-        self._list(self.product, self.releases)
+        for product, releases in self.products.items():
+            self._advance(releases, days=180)
+            self._list(product, releases)
 
     def publish_targets(self) -> None:
         self._advance(self.targets, days=365)
@@ -197,6 +218,11 @@ class MemoryRepository:
         for key in self.signers[role]:
             metadata.sign(key, append=True)
         return metadata.to_bytes(_SERIALIZER)
+
+    def versions(self) -> dict[str, int]:
+        """What a device that saw all this remembers."""
+        roles = (self.root, self.timestamp, self.snapshot, self.targets)
+        return {role.type: role.version for role in roles} | {self.product: self.releases.version}
 
     def _list(self, role: str, signed: Targets) -> None:
         data = self.sign(role, signed)

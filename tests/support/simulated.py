@@ -1,9 +1,11 @@
 """A device in memory, ready to be attacked."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from ota_client import DeviceConfig
+from ota_client.fetcher import Fetcher
 from ota_client.simulator import settings_text
 from ota_client.testing import SimulatedDevice, SimulatedStorage
 from support.memory_repository import BASE_URL, HARDWARE, PRODUCT, MemoryRepository
@@ -29,11 +31,23 @@ def make_config(folder: Path, pinned_root: bytes, **changes) -> DeviceConfig:
 
 
 def make_device(
-    folder: Path, repository: MemoryRepository, *, now: datetime | None = None, **changes
+    folder: Path,
+    repository: MemoryRepository,
+    *,
+    now: datetime | None = None,
+    clock: Callable[[], datetime] | None = None,
+    fetcher: Fetcher | None = None,
+    **changes,
 ) -> SimulatedDevice:
-    """A device that leaves the factory with 1.0.0 in slot A."""
+    """A device that leaves the factory with 1.0.0 in slot A.
+
+    Its clock follows the repository's, unless ``now`` or ``clock`` says otherwise.
+    """
     config = make_config(folder, repository.pinned_root, **changes)
     files = SimulatedDevice.factory_files(config, image=FACTORY_IMAGE, slot_bytes=SLOT_BYTES)
     return SimulatedDevice(
-        config, SimulatedStorage(files), fetcher=repository, clock=lambda: now or repository.now
+        config,
+        SimulatedStorage(files),
+        fetcher=fetcher or repository,
+        clock=clock or (lambda: now or repository.now),
     )

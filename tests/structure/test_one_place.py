@@ -1,0 +1,26 @@
+"""What must happen in one place only."""
+
+from source_tree import callers, importers
+
+
+def test_only_trust_makes_a_verified_release():
+    made = {path for path, _, _ in callers("VerifiedRelease", "VerifiedImage")}
+    assert made == {"ota_client/trust.py"}
+
+
+def test_only_slots_drives_a_boot_control():
+    driven = {
+        path
+        for path, before, _ in callers("activate", "mark_good", "set_unbootable")
+        if before.rpartition(".")[2].strip("_").endswith("control")
+    }
+    assert driven == {"ota_client/slots.py"}
+    assert importers("ota_client.bootcontrol.BootControl", "ota_client") == {"ota_client/slots.py"}
+
+
+def test_the_clock_is_read_where_the_parts_are_put_together():
+    clocks = {path for path, before, _ in callers("now", "utcnow", "today") if "date" in before}
+    assert {path for path in clocks if path.startswith("ota_client/")} == {
+        "ota_client/cli/main.py",
+        "ota_client/device.py",
+    }
