@@ -27,7 +27,7 @@ lint: $(READY) ## ruff with every rule, its formatter, mypy strict
 	.venv/bin/mypy
 
 system: $(READY) ## The slow tests: real parts, minutes
-	$(PYTHON) -m pytest -m system
+	$(PYTHON) -m pytest -n $(JOBS) -m system
 
 bench: $(READY) ## Measure every figure of docs/reference/figures.md; writes build/bench.json
 	PYTHONPATH=tests $(PYTHON) -m bench

@@ -18,10 +18,10 @@ from tuf.api.metadata import Metadata, TargetFile, Targets
 
 from bench import scene
 from ota_client import trust
-from ota_client.directory import DirectoryFetcher
+from ota_client.formats.version import Version
 from ota_client.manifest import ReleaseManifest
+from ota_client.network.directory import DirectoryFetcher
 from ota_client.rollback import TrustFloor
-from ota_client.version import Version
 from signing.repository import Repository
 
 

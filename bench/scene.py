@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from ota_client.simulator import SETTINGS, SimulatedDeviceFolder, settings_text
-from ota_client.version import Version
+from ota_client.formats.version import Version
+from ota_client.testing.simulator import SETTINGS, SimulatedDeviceFolder, settings_text
 from signing.product import add_product
 from signing.publish import publish
 from signing.release import NewRelease, add_release

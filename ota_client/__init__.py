@@ -15,11 +15,11 @@ from ota_client.errors import (
     RefusedError,
     VerificationError,
 )
+from ota_client.formats.version import Version
 from ota_client.manifest import Advisory, ReleaseManifest, Severity
 from ota_client.ports import Ports
 from ota_client.progress import Progress
 from ota_client.report import Check, Status
-from ota_client.version import Version
 
 __all__ = [
     "Advisory",

@@ -10,9 +10,10 @@ from datetime import datetime
 from ota_client import compatibility
 from ota_client.config import DeviceConfig
 from ota_client.errors import ConfigError, ManifestError
+from ota_client.formats.version import Version
 from ota_client.installation import Installation
 from ota_client.manifest import ReleaseManifest
-from ota_client.mirrors import first_answer
+from ota_client.network.mirrors import first_answer
 from ota_client.ports import Ports
 from ota_client.progress import ProgressCallback, no_progress
 from ota_client.recovery import Recovery, recover
@@ -20,7 +21,6 @@ from ota_client.release import VerifiedRelease
 from ota_client.report import Check, Status
 from ota_client.rollback import check_not_older
 from ota_client.state import SlotContent
-from ota_client.version import Version
 
 _log = logging.getLogger(__name__)
 

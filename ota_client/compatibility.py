@@ -9,10 +9,10 @@ from ota_client.errors import (
     SteppingStoneError,
     UnconfirmedTrialError,
 )
+from ota_client.formats.version import Version
 from ota_client.manifest import ReleaseManifest
 from ota_client.release import VerifiedRelease
 from ota_client.state import BadRelease
-from ota_client.version import Version
 
 
 def check_hardware(manifest: ReleaseManifest, *, product: str, hardware_id: str) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from ota_client.errors import ConfigError
+from ota_client.formats.strict import NAME_RULE, Fields, is_name
+from ota_client.formats.version import Version
 from ota_client.manifest import ROLLBACK_INDEX_MAX
 from ota_client.network.settings import HttpSettings
-from ota_client.strict import NAME_RULE, Fields, is_name
-from ota_client.version import Version
 
 _WINDOW = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _LONGEST: Final = 32 * 1024

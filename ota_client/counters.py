@@ -2,9 +2,9 @@
 
 from typing import Final, Protocol
 
+from ota_client.disk.record import Record
 from ota_client.errors import StateCorruptError
 from ota_client.manifest import ROLLBACK_INDEX_MAX
-from ota_client.record import Record
 
 _DIGITS_LONGEST: Final = len(str(ROLLBACK_INDEX_MAX))
 

@@ -12,13 +12,13 @@ from ota_client.bootcontrol import FileBootControl
 from ota_client.bootcontrol.file import CONFIRMED, UNBOOTABLE
 from ota_client.config import BootSettings, DeviceConfig
 from ota_client.counters import RecordCounter
+from ota_client.disk.record import COPIES, Record
+from ota_client.disk.storage import DiskStorage, Storage
 from ota_client.errors import BootControlError, ConfigError, StorageError
-from ota_client.fetcher import Fetcher
+from ota_client.network.fetcher import Fetcher
 from ota_client.ports import Ports
-from ota_client.record import COPIES, Record
 from ota_client.slots import Slots
 from ota_client.state import StateStore
-from ota_client.storage import DiskStorage, Storage
 
 _CMDLINE: Final = Path("/proc/cmdline")
 

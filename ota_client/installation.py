@@ -4,9 +4,9 @@ from dataclasses import replace
 from itertools import count
 
 from ota_client.errors import ManifestError
-from ota_client.fetcher import Fetcher
 from ota_client.manifest import Image
-from ota_client.mirrors import first_answer
+from ota_client.network.fetcher import Fetcher
+from ota_client.network.mirrors import first_answer
 from ota_client.payload import INDEX_MOST_BYTES, Index
 from ota_client.ports import Ports
 from ota_client.progress import ProgressCallback, ProgressCounter, Stage

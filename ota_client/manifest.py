@@ -5,8 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from ota_client.errors import ManifestError
-from ota_client.strict import Fields, canonical_json, format_time, is_name, parse_canonical_json
-from ota_client.version import Version
+from ota_client.formats.strict import Fields, canonical_json, format_time, is_name, parse_canonical_json
+from ota_client.formats.version import Version
 
 FORMAT = "ratchet-manifest/1"
 PAYLOAD_FORMAT = "ratchet-regions/1"

@@ -33,8 +33,8 @@ from ota_client.errors import (
     UnknownReleaseError,
     WeakHashError,
 )
+from ota_client.formats.strict import is_name, parse_time
 from ota_client.rollback import KEY_ID_LONGEST, ROLE_KEYS_MOST, ROLE_VERSION_MOST, RoleFloor
-from ota_client.strict import is_name, parse_time
 
 ROOT_CHAIN_MOST: Final = 256
 # Whatever length a stolen online key lists: metadata is read into memory whole (A15).

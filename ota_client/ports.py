@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ota_client.counters import RollbackCounter
-from ota_client.fetcher import Fetcher
+from ota_client.disk.storage import Storage
+from ota_client.network.fetcher import Fetcher
 from ota_client.slots import Slots
 from ota_client.state import StateStore
-from ota_client.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)

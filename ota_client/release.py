@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 
 from ota_client.errors import VerificationError
-from ota_client.fetcher import Fetcher
 from ota_client.manifest import Image, ReleaseManifest
+from ota_client.network.fetcher import Fetcher
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from ota_client.bootcontrol import BootStatus
 from ota_client.config import DeviceConfig
+from ota_client.formats.version import Version
 from ota_client.manifest import Advisory, ReleaseManifest
 from ota_client.recovery import Phase, Recovery
 from ota_client.release import VerifiedRelease
 from ota_client.state import BadRelease, DeviceState
-from ota_client.version import Version
 
 
 @dataclass(frozen=True, slots=True)

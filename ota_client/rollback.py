@@ -10,9 +10,9 @@ from ota_client.errors import (
     RollbackIndexError,
     RollbackIndexJumpError,
 )
+from ota_client.formats.strict import INTEGER_MAX
+from ota_client.formats.version import Version
 from ota_client.manifest import ReleaseManifest
-from ota_client.strict import INTEGER_MAX
-from ota_client.version import Version
 
 # A slip of the pen or a stolen key must not lock the fleet out of all later releases (A14).
 STEP_CAP: Final = 1000

@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from ota_client.bootcontrol import BootControl, BootStatus
+from ota_client.disk.storage import Storage, StorageFile
 from ota_client.errors import BootControlError, ReadBackError, StorageError
-from ota_client.fetcher import Body
 from ota_client.manifest import Image
+from ota_client.network.fetcher import Body
 from ota_client.payload import Codec, Index, Region, decode_frame, runs
 from ota_client.release import VerifiedRelease
-from ota_client.storage import Storage, StorageFile
 
 _PIECE_BYTES: Final = 1024 * 1024
 _ZEROS: Final = bytes(_PIECE_BYTES)

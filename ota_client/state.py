@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from ota_client.disk.record import MAX_BYTES, Record
 from ota_client.errors import StateCorruptError
-from ota_client.record import MAX_BYTES, Record
+from ota_client.formats.strict import Fields, canonical_json, format_time, parse_canonical_json
+from ota_client.formats.version import Version
 from ota_client.rollback import ROLE_KEYS_MOST, ROLE_VERSION_MOST, RoleFloor, TrustFloor
-from ota_client.strict import Fields, canonical_json, format_time, parse_canonical_json
-from ota_client.version import Version
 
 FORMAT: Final = "ratchet-state/1"
 BAD_RELEASES_MOST: Final = 16

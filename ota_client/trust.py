@@ -37,12 +37,12 @@ from ota_client.errors import (
     UnknownReleaseError,
     WeakHashError,
 )
-from ota_client.fetcher import Fetcher
+from ota_client.formats.strict import is_name
+from ota_client.formats.version import Version
 from ota_client.manifest import MAX_BYTES, Image, ReleaseManifest
+from ota_client.network.fetcher import Fetcher
 from ota_client.release import VerifiedFile, VerifiedImage, VerifiedRelease
 from ota_client.rollback import TrustFloor
-from ota_client.strict import is_name
-from ota_client.version import Version
 
 MANIFEST_CACHE: Final = "offered.manifest"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ota_client.errors import ConfigError
-from ota_client.strict import Fields
+from ota_client.formats.strict import Fields
 
 T = TypeVar("T")
 

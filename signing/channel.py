@@ -6,8 +6,8 @@ from datetime import datetime
 from tuf.api.metadata import TargetFile, Targets
 
 from ota_client.errors import ConfigError
-from ota_client.strict import NAME_RULE, is_name
-from ota_client.version import Version
+from ota_client.formats.strict import NAME_RULE, is_name
+from ota_client.formats.version import Version
 from signing import release_rules
 from signing.errors import NothingToDoError
 from signing.product import delegation

@@ -8,9 +8,9 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from ota_client.errors import ConfigError, OtaError
+from ota_client.formats.strict import format_time
 from ota_client.manifest import FORMAT, ReleaseManifest
 from ota_client.payload import MAGIC, Codec, Index
-from ota_client.strict import format_time
 from signing.keys import read_public_key
 from signing.storage import metadata
 

@@ -23,7 +23,7 @@ from securesystemslib.signer import (
 )
 
 from ota_client.errors import ConfigError
-from ota_client.strict import NAME_RULE, is_name
+from ota_client.formats.strict import NAME_RULE, is_name
 from signing import encrypted_key
 from signing.errors import PassphraseError, RepositoryFileError
 from signing.storage.files import write_new, write_over

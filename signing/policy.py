@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ota_client.errors import ConfigError
-from ota_client.strict import Fields
+from ota_client.formats.strict import Fields
 
 FILE: Final = "ota-sign.toml"
 _DAYS_MOST: Final = 3650

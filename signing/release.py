@@ -9,6 +9,8 @@ from pathlib import Path
 from tuf.api.metadata import TargetFile, Targets
 
 from ota_client.errors import ConfigError, ManifestError
+from ota_client.formats.strict import NAME_RULE, is_name
+from ota_client.formats.version import Version
 from ota_client.manifest import (
     PAYLOAD_FORMAT,
     ROLLBACK_INDEX_MAX,
@@ -18,8 +20,6 @@ from ota_client.manifest import (
     ReleaseManifest,
     Sbom,
 )
-from ota_client.strict import NAME_RULE, is_name
-from ota_client.version import Version
 from signing import release_rules
 from signing.channel import check_channel_name, point_channel
 from signing.payload_encoder import DEFAULT_LEVEL, Progress, check_image, encode_image

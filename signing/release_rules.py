@@ -1,7 +1,7 @@
 """What a new release and a channel's move must keep to, so that devices never refuse them."""
 
+from ota_client.formats.version import Version
 from ota_client.rollback import STEP_CAP
-from ota_client.version import Version
 from signing.errors import (
     ChannelBackwardsError,
     ReleaseExistsError,

@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 
 from tuf.api.metadata import Snapshot, Targets, Timestamp
 
-from ota_client.directory import DirectoryFetcher
 from ota_client.errors import PayloadError
-from ota_client.fetcher import Body, Fetcher
+from ota_client.formats.version import Version
+from ota_client.network.directory import DirectoryFetcher
+from ota_client.network.fetcher import Body, Fetcher
 from ota_client.payload import INDEX_MOST_BYTES, Codec, Index, Region, decode_frame
 from ota_client.release import VerifiedImage, VerifiedRelease
 from ota_client.rollback import TrustFloor
 from ota_client.trust import TrustedRepository, refresh
-from ota_client.version import Version
 from signing.payload_encoder import Progress
 from signing.storage import metadata
 from signing.storage.catalog import Catalog, read_catalog

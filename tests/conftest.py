@@ -32,3 +32,23 @@ def desk(tmp_path, quick_signing):
     from support.signing_desk import SigningDesk
 
     return SigningDesk(tmp_path)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how many points the power was cut at; xdist loads no deeper conftest for its summary."""
+    tests = [
+        (outcome, dict(report.user_properties))
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+        if report.when == "call" and "/power/" in report.nodeid
+    ]
+    points, media, completed = (
+        sum(facts.get(f"power {name}", 0) for _, facts in tests)
+        for name in ("points", "media", "completed")
+    )
+    if points:
+        failures = sum(outcome == "failed" for outcome, _ in tests)
+        terminalreporter.write_line(
+            f"power: {points:,} points, {media:,} distinct media, {completed:,} updates completed from "
+            f"them, {failures} failures"
+        )

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ota_client.bootcontrol.control import BootStatus, SlotBoot
+from ota_client.disk.record import MAX_BYTES, Record
 from ota_client.errors import BootControlError
-from ota_client.record import MAX_BYTES, Record
-from ota_client.strict import Fields, canonical_json, parse_canonical_json
+from ota_client.formats.strict import Fields, canonical_json, parse_canonical_json
 
 PRIORITY_MOST: Final = 15
 TRIES: Final = 3

@@ -23,13 +23,13 @@ from ota_client.cli.simulate import simulate
 from ota_client.client import OtaClient
 from ota_client.config import DeviceConfig
 from ota_client.device import open_ports, provision
+from ota_client.disk.storage import DiskStorage
 from ota_client.errors import ConfigError
+from ota_client.formats.version import Version
 from ota_client.hooks import HookRunner
 from ota_client.progress import Progress, no_progress
 from ota_client.recovery import Phase
 from ota_client.report import Check, Status
-from ota_client.storage import DiskStorage
-from ota_client.version import Version
 
 NOTHING_TO_DO: Final = 3
 _EPILOG: Final = (

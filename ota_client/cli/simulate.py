@@ -7,7 +7,7 @@ import click
 
 from ota_client.cli.group import json_option, report
 from ota_client.errors import ConfigError
-from ota_client.simulator import SETTINGS, SimulatedDeviceFolder, settings_text
+from ota_client.testing.simulator import SETTINGS, SimulatedDeviceFolder, settings_text
 
 _MIB = 1024 * 1024
 _FOLDER = click.Path(path_type=Path, file_okay=False)

@@ -7,13 +7,13 @@ from ota_client.bootcontrol.file import CONFIRMED, UNBOOTABLE, FileBootControl
 from ota_client.client import OtaClient
 from ota_client.config import DeviceConfig
 from ota_client.counters import RecordCounter
-from ota_client.fetcher import Fetcher
+from ota_client.disk.record import Record
+from ota_client.network.fetcher import Fetcher
 from ota_client.ports import Ports
-from ota_client.record import Record
-from ota_client.simulator import SimulatedBootLoader
 from ota_client.slots import Slots
 from ota_client.state import StateStore
 from ota_client.testing.cuts import Cut
+from ota_client.testing.simulator import SimulatedBootLoader
 from ota_client.testing.storage import SimulatedStorage
 
 

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from ota_client.disk.storage import StorageFile
 from ota_client.errors import BusyError, StorageError
-from ota_client.storage import StorageFile
 
 
 class PowerCutError(BaseException):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ota_client.errors import OtaError
-from ota_client.strict import format_time
-from ota_client.version import Version
+from ota_client.formats.strict import format_time
+from ota_client.formats.version import Version
 from signing.commands.passphrase import passphrase_source
 from signing.commands.progress import progress_meter
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ota_client.errors import ConfigError
+from ota_client.formats.version import Version
 from ota_client.manifest import Advisory, Severity
-from ota_client.version import Version
 from signing.commands.desk import Desk, repository_options
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
 
-from ota_client.strict import format_time
+from ota_client.formats.strict import format_time
 from signing.errors import RepositoryFileError, SignaturesMissingError
 from signing.repository import Repository
 from signing.signatures import count_signatures

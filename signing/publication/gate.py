@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 from tuf.api.metadata import Targets
 
 from ota_client import metadata_checks
-from ota_client.directory import DirectoryFetcher
 from ota_client.errors import OtaError
+from ota_client.network.directory import DirectoryFetcher
 from ota_client.rollback import RoleFloor, TrustFloor, check_not_older
 from ota_client.trust import TrustedRepository, TufSession, refresh
 from signing.errors import GateError

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tuf.api.metadata import TargetFile, Targets
 
 from ota_client.errors import ConfigError
-from ota_client.version import Version
+from ota_client.formats.version import Version
 from signing.errors import RepositoryFileError
 
 _INDEX_FIELD = "rollback_index"

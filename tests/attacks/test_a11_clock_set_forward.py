@@ -8,7 +8,7 @@ from support.memory_repository import START
 from support.simulated import make_device
 
 from ota_client.errors import ExpiredError, MetadataError
-from ota_client.strict import format_time
+from ota_client.formats.strict import format_time
 
 
 @pytest.mark.parametrize("wrong", [START + timedelta(days=3650), datetime(9999, 12, 31, tzinfo=UTC)])

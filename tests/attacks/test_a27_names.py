@@ -16,10 +16,10 @@ from tuf.api.metadata import DelegatedRole, Delegations, TargetFile, Targets
 
 from ota_client import ConfigError, DeviceConfig, Version, trust
 from ota_client.errors import ManifestError, MetadataError, UnknownReleaseError
+from ota_client.formats.strict import is_name
 from ota_client.manifest import ReleaseManifest, Sbom
 from ota_client.metadata_checks import own_targets
-from ota_client.simulator import settings_text
-from ota_client.strict import is_name
+from ota_client.testing.simulator import settings_text
 
 PATHS = [
     "..",

@@ -7,9 +7,9 @@ from support.simulated import make_config
 from tuf.api.exceptions import RepositoryError
 
 from ota_client import ConfigError, DeviceConfig
+from ota_client.disk.record import Record
 from ota_client.errors import BootControlError, ManifestError, MetadataError, StateCorruptError
 from ota_client.manifest import MAX_BYTES, ReleaseManifest
-from ota_client.record import Record
 from ota_client.state import DeviceState
 
 DEEP = 200_000

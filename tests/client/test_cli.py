@@ -9,8 +9,8 @@ from support.memory_repository import MemoryRepository, Release
 from support.web import serve
 
 from ota_client.cli import main
+from ota_client.formats.version import Version
 from ota_client.manifest import Advisory, Severity
-from ota_client.version import Version
 
 DOOR = Advisory(
     id="CVE-2026-1",

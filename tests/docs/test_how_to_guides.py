@@ -81,6 +81,7 @@ def test_the_advisory_hook_gets_the_advisories(device, tmp_path):
     assert end == "advisories 1.1.0"
 
 
+@pytest.mark.system  # some thirty processes that open keys: ten seconds of CPU
 def test_the_ceremony_does_what_it_says(tmp_path):
     environment = {
         "HOME": str(tmp_path),

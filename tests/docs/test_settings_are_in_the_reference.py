@@ -9,7 +9,7 @@ from pages import REFERENCE, read, rows, section
 from ota_client import DeviceConfig
 from ota_client.config import AgentSettings, BootSettings, Hooks
 from ota_client.network.settings import HttpSettings
-from ota_client.strict import Fields
+from ota_client.formats.strict import Fields
 
 PAGE = read(REFERENCE / "device-settings.md")
 SECTIONS = {

@@ -10,7 +10,7 @@ from fuzzing import fuzz, watched
 with watched():
     from ota_client.config import DeviceConfig
     from ota_client.errors import ConfigError
-    from ota_client.strict import is_name
+    from ota_client.formats.strict import is_name
 
 
 def target(data: bytes) -> None:

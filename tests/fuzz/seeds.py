@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
+from ota_client.formats.version import Version
 from ota_client.manifest import Advisory, Image, Payload, ReleaseManifest, Sbom, Severity
 from ota_client.payload import Codec, Index, Region
-from ota_client.simulator import settings_text
-from ota_client.version import Version
+from ota_client.testing.simulator import settings_text
 
 SHA256 = "0123456789abcdef" * 4
 _PAYLOAD = Payload("ratchet-regions/1", 206, SHA256, 40)

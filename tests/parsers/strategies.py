@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
+from ota_client.formats.strict import INTEGER_MAX, is_name
+from ota_client.formats.version import Version
 from ota_client.manifest import PAYLOAD_FORMAT, Advisory, Image, Payload, ReleaseManifest, Sbom, Severity
 from ota_client.payload import Codec, Index, Region
 from ota_client.rollback import RoleFloor, TrustFloor
 from ota_client.state import BadRelease, DeviceState, SlotContent
-from ota_client.strict import INTEGER_MAX, is_name
-from ota_client.version import Version
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 names = st.text(string.ascii_lowercase + string.digits + "._-", min_size=1, max_size=20).filter(is_name)

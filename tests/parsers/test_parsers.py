@@ -11,11 +11,11 @@ from support.attacks import refused
 
 from ota_client.config import DeviceConfig
 from ota_client.errors import ConfigError, ManifestError, PayloadError, StateCorruptError
+from ota_client.formats.strict import canonical_json, parse_canonical_json, parse_time
+from ota_client.formats.version import Version
 from ota_client.manifest import ReleaseManifest
 from ota_client.payload import Index, runs
 from ota_client.state import DeviceState
-from ota_client.strict import canonical_json, parse_canonical_json, parse_time
-from ota_client.version import Version
 
 PARSERS = {
     "manifest": (ReleaseManifest.from_bytes, ManifestError),

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from support.attacks import refused
 
 from ota_client.counters import RecordCounter
+from ota_client.disk.record import MAX_BYTES, Record
 from ota_client.errors import StateCorruptError
-from ota_client.record import MAX_BYTES, Record
 from ota_client.rollback import RoleFloor, TrustFloor
 from ota_client.state import DeviceState, StateStore
 from ota_client.testing import SimulatedStorage

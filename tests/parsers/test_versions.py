@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from strategies import versions
 
-from ota_client.version import Version
+from ota_client.formats.version import Version
 
 IN_ORDER = [
     "0.0.0",

@@ -3,7 +3,6 @@
 import pytest
 from support.signing_desk import PRODUCT
 
-from ota_client.directory import DirectoryFetcher
 from ota_client.errors import (
     ConfigError,
     HttpStatusError,
@@ -12,6 +11,7 @@ from ota_client.errors import (
     ResponseTooLongError,
     VerificationError,
 )
+from ota_client.network.directory import DirectoryFetcher
 from signing.inspection import inspect
 from signing.payload_encoder import SMALL_IMAGE_BYTES
 from signing.verify import open_location, verify_repository

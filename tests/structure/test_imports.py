@@ -17,8 +17,8 @@ DECIDE = (
     "recovery",
     "release",
     "rollback",
-    "strict",
-    "version",
+    "formats/strict",
+    "formats/version",
 )
 DO = ("os", "io", "pathlib", "socket", "ssl", "subprocess", "tempfile", "time", "random", "secrets")
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ota_client.formats.version import Version
 from ota_client.rollback import TrustFloor
 from ota_client.testing import SimulatedDevice, SimulatedStorage
-from ota_client.version import Version
 from support.memory_repository import REGION_BYTES, MemoryRepository, Release
 from support.simulated import FACTORY_IMAGE, SLOT_BYTES, make_config
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ota_client import OtaClient, open_ports
 from ota_client.config import DeviceConfig
-from ota_client.fetcher import Fetcher
-from ota_client.simulator import SimulatedDeviceFolder, settings_text
+from ota_client.network.fetcher import Fetcher
+from ota_client.testing.simulator import SimulatedDeviceFolder, settings_text
 from support.memory_repository import BASE_URL, HARDWARE, PRODUCT, MemoryRepository
 from support.simulated import FACTORY_IMAGE, SLOT_BYTES
 

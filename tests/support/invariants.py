@@ -4,9 +4,9 @@ import shutil
 from collections.abc import Mapping
 from enum import Enum
 
+from ota_client.formats.version import Version
 from ota_client.recovery import Phase
 from ota_client.testing import SimulatedDevice
-from ota_client.version import Version
 from support.episodes import FACTORY, Episode, Moment
 from support.memory_repository import REGION_BYTES
 from support.simulated import SLOT_BYTES

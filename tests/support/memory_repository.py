@@ -28,6 +28,8 @@ from tuf.api.metadata import (
 from tuf.api.serialization.json import JSONSerializer
 
 from ota_client.errors import FetchError, HttpStatusError, ResponseTooLongError
+from ota_client.formats.strict import format_time
+from ota_client.formats.version import Version
 from ota_client.manifest import (
     PAYLOAD_FORMAT,
     Advisory,
@@ -36,8 +38,6 @@ from ota_client.manifest import (
     ReleaseManifest,
 )
 from ota_client.payload import Codec, Index, Region
-from ota_client.strict import format_time
-from ota_client.version import Version
 
 BASE_URL = "https://updates.example/"
 START = datetime(2026, 6, 1, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 
-from ota_client.fetcher import Body, Fetcher
+from ota_client.network.fetcher import Body, Fetcher
 from support.memory_repository import BASE_URL
 
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import mkdtemp
 
-from ota_client.directory import DirectoryFetcher
 from ota_client.errors import HttpStatusError
+from ota_client.formats.version import Version
 from ota_client.manifest import Advisory, Severity
+from ota_client.network.directory import DirectoryFetcher
 from ota_client.rollback import TrustFloor
 from ota_client.trust import refresh
-from ota_client.version import Version
 from signing.product import add_product
 from signing.publish import publish
 from signing.release import NewRelease, add_release

@@ -5,9 +5,9 @@ from datetime import datetime
 from pathlib import Path
 
 from ota_client import DeviceConfig
-from ota_client.fetcher import Fetcher
-from ota_client.simulator import settings_text
+from ota_client.network.fetcher import Fetcher
 from ota_client.testing import SimulatedDevice, SimulatedStorage
+from ota_client.testing.simulator import settings_text
 from support.memory_repository import BASE_URL, HARDWARE, PRODUCT, MemoryRepository
 
 SLOT_BYTES = 64 * 1024

@@ -10,8 +10,8 @@ from typing import Final
 from ota_client.bootcontrol.file import FileBootControl
 from ota_client.config import DeviceConfig
 from ota_client.device import open_boot_control, provision
+from ota_client.disk.storage import DiskStorage
 from ota_client.errors import BootControlError, ConfigError
-from ota_client.storage import DiskStorage
 
 SETTINGS: Final = "ota-client.toml"
 _STARTS_MOST: Final = 16

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from urllib.parse import unquote
 
 from ota_client.errors import FetchError, HttpStatusError, ResponseTooLongError
-from ota_client.fetcher import Body
+from ota_client.network.fetcher import Body
 
 
 class DirectoryFetcher:

@@ -4,8 +4,8 @@ import hashlib
 from struct import Struct
 from typing import Final
 
+from ota_client.disk.storage import Storage
 from ota_client.errors import StateCorruptError
-from ota_client.storage import Storage
 
 MAX_BYTES: Final = 256 * 1024
 _MAGIC: Final = b"RTCHrec1"

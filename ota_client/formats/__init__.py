@@ -1,0 +1,1 @@
+"""How foreign text is read: strictly, and in one form."""
