@@ -112,6 +112,15 @@ def test_d08_a_short_write_of_the_kernel_is_continued_until_it_names_its_reason(
     check_retried(device)
 
 
+def test_d08_writes_that_fall_short_without_an_error_are_continued(
+    tmp_path, sound_repository, monkeypatch
+):
+    device, pwrite = make_folder_device(tmp_path / "device", sound_repository), os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, data, at: pwrite(file, data[:1000], at))
+    check_retried(device)
+    assert slot(device, "B") == IMAGE.ljust(SLOT_BYTES, b"\0")
+
+
 def test_d08_a_read_only_device_says_so_and_still_tells_its_status(
     tmp_path, sound_repository, monkeypatch
 ):
