@@ -1,10 +1,12 @@
 """``ota-sign review``, ``sign``, ``publish``, ``refresh`` and ``discard``."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ota_client.errors import ConfigError
 from signing.commands.desk import Desk, repository_options, secret_options, user_name
 from signing.errors import NothingToDoError
 
@@ -92,6 +94,8 @@ def discard_command(desk: Desk, *, yes: bool) -> None:
     from signing.discard import discard  # noqa: PLC0415 (help must start fast)
 
     repository = desk.repository()
+    if not yes and not sys.stdin.isatty():
+        raise ConfigError("discard: expected --yes, as there is no terminal to ask on")
     if not yes:
         click.confirm(f"Throw away what is staged in {repository.folder}?", abort=True, err=True)
     roles = discard(repository)

@@ -290,9 +290,11 @@ def test_a_warning_names_the_command_that_ends_it(published):
     assert "`refresh` renews it" in said
 
 
-def test_discard_asks_first(published):
+def test_discard_without_a_terminal_needs_a_yes(published):
     published.good(*published.add("1.1.0"))
-    assert published.run("discard", input="n\n").exit_code == 1
+    refused = published.run("discard")
+    assert refused.exit_code == 2
+    assert "expected --yes" in refused.stderr
     published.good("discard", "--yes")
     assert published.run("publish").exit_code == 3
 
