@@ -3,6 +3,11 @@
 import logging
 
 import pytest
+from hypothesis import settings
+
+# `make test` stays under a minute; pytest --hypothesis-profile=default tries as many as Hypothesis would
+settings.register_profile("quick", max_examples=40, deadline=None)
+settings.load_profile("quick")
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from support.memory_repository import BASE_URL, HARDWARE, PRODUCT, MemoryRepository, Release
 
 from ota_client.testing.simulator import settings_text
@@ -11,6 +12,7 @@ from ota_client.testing.simulator import settings_text
 PAGE = Path(__file__).parents[2] / "docs/explanation/power-cuts.md"
 
 
+@pytest.mark.system  # a sweep of its own
 def test_the_example_of_the_documentation_survives_every_cut(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_the_files_that_it_reads()

@@ -69,6 +69,7 @@ def test_images_over_8_mib_get_regions_of_1_mib(tmp_path):
     assert encoded.index.regions[-1].size_bytes == 1
 
 
+@pytest.mark.system  # 4 GiB of zeros are hashed
 def test_the_holes_of_a_sparse_image_over_4_gib_are_not_read(tmp_path, monkeypatch):
     size = 4 * 1024**3 + 5
     image = tmp_path / "image"
