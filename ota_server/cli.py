@@ -35,7 +35,7 @@ def _remember(context: click.Context, _: click.Parameter, value: object) -> obje
     return value
 
 
-@click.group(cls=_Group, context_settings={"max_content_width": 100})
+@click.group(cls=_Group, epilog=_EPILOG, context_settings={"max_content_width": 100})
 @click.version_option(package_name="ratchet-ota")
 def main() -> None:
     """Serve what `ota-sign publish` wrote to devices.
