@@ -13,6 +13,10 @@ from ota_server.settings import ServerOptions, merged, read_file
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _AS_JSON = "ota_server.as_json"
+_EPILOG = (
+    "Exit codes: 0 done, 1 the address cannot be listened on, 2 usage or settings. Shell completion: "
+    'eval "$(_OTA_SERVER_COMPLETE=bash_source ota-server)" (or zsh_source, fish_source).'
+)
 _HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
