@@ -3,6 +3,7 @@ import socket
 import sys
 from pathlib import Path
 
+import pytest
 from console_page import commands_of, run_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial" / "first-update.md"
@@ -14,6 +15,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+@pytest.mark.system  # some thirty processes; make test has the same way by the Python API
 def test_the_tutorial_does_what_it_says(tmp_path):
     commands = commands_of(PAGE)
     port = str(free_port())
