@@ -87,12 +87,13 @@ def encode_image(
         progress: called with the bytes done and the bytes of the image.
 
     Raises:
-        ConfigError: the image is missing, empty or changes while it is read.
+        ConfigError: the image is missing, empty, too large for its regions, or changes while it is read.
         OSError: the disk is full, say; nothing is left behind.
     """
     with _open_image(image) as (source, image_bytes):
         size = default_region_bytes(image_bytes) if region_bytes is None else region_bytes
         _check_region_bytes(size)
+        _check_count(image, image_bytes, size)
         with _new_file(data) as frames:
             whole, data_hash = hashlib.sha256(), hashlib.sha256()
             regions: list[Region] = []

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ota_client.errors import ConfigError
-from ota_client.payload import Codec, Index, decode_frame
+from ota_client.payload import INDEX_MOST_BYTES, REGIONS_MOST, Codec, Index, decode_frame
 from signing.payload_encoder import encode_image
 
 
@@ -131,3 +131,19 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         encode(tmp_path, b"x" * 10_000)
     assert [p.name for p in tmp_path.iterdir()] == ["image"]
+
+
+def test_an_image_of_more_regions_than_devices_take_is_refused_at_once(tmp_path):
+    image = tmp_path / "image"
+    image.touch()
+    os.truncate(image, REGIONS_MOST * 4096 + 1)
+    with pytest.raises(ConfigError, match="take larger regions"):
+        encode_image(image, tmp_path / "index", tmp_path / "data", region_bytes=4096)
+    assert list(tmp_path.iterdir()) == [image]
+
+
+def test_the_most_regions_fill_the_index_that_devices_take(tmp_path):
+    one = len(encode(tmp_path, b"x").index.to_bytes())
+    each = len(encode(tmp_path, b"x" * 4097, region_bytes=4096).index.to_bytes()) - one
+    header = one - each
+    assert header + REGIONS_MOST * each <= INDEX_MOST_BYTES < header + (REGIONS_MOST + 1) * each
