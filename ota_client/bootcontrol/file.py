@@ -70,8 +70,8 @@ class FileBootControl:
 
     def take_try(self, slot: str) -> None:
         """The boot loader's own step: one try less, before it starts a slot that is not good."""
-        flags = self._of(slot)
-        self._save({**self.flags(), slot: replace(flags, tries_left=flags.tries_left - 1)})
+        slots = self._with(slot)
+        self._save({**slots, slot: replace(slots[slot], tries_left=slots[slot].tries_left - 1)})
 
     def status(self) -> BootStatus:
         """Read the boot state."""
@@ -81,32 +81,29 @@ class FileBootControl:
 
     def set_unbootable(self, slot: str) -> None:
         """Never start ``slot``: it is about to be overwritten, or was found bad."""
-        self._change(slot, UNBOOTABLE)
+        self._save({**self._with(slot), slot: UNBOOTABLE})
 
     def activate(self, slot: str) -> None:
         """Start ``slot`` next, on trial: unconfirmed, with all its tries."""
         others = {
             name: replace(flags, priority=min(flags.priority, PRIORITY_MOST - 1))
-            for name, flags in self.flags().items()
+            for name, flags in self._with(slot).items()
         }
-        self._of(slot)
         self._save({**others, slot: ON_TRIAL})
 
     def mark_good(self, slot: str) -> None:
         """Confirm ``slot``: start it for as long as nothing else is activated."""
-        flags = self._of(slot)
+        slots = self._with(slot)
         # a slot whose last try is running has priority still; one that was marked bad does not
-        self._change(slot, BootFlags(max(flags.priority, 1), tries_left=0, good=True))
+        good = BootFlags(max(slots[slot].priority, 1), tries_left=0, good=True)
+        self._save({**slots, slot: good})
 
-    def _change(self, slot: str, flags: BootFlags) -> None:
-        self._of(slot)
-        self._save({**self.flags(), slot: flags})
-
-    def _of(self, slot: str) -> BootFlags:
+    def _with(self, slot: str) -> dict[str, BootFlags]:
+        """All slots' flags, ``slot`` among them."""
         flags = self.flags()
         if slot not in flags:
             raise BootControlError(f"boot record: expected slot {slot}, got {', '.join(sorted(flags))}")
-        return flags[slot]
+        return flags
 
     def _save(self, slots: dict[str, BootFlags]) -> None:
         value = {
