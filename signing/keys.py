@@ -135,10 +135,6 @@ class KeyFolder:
         is_local = file == uri or (self._folder / file).exists()
         return NamedKey(name, key, uri, is_local)
 
-    def name_of(self, key_id: str) -> str:
-        """What people here call a key: its name, or the head of its id."""
-        return self.by_id().get(key_id, key_id[:12])
-
     def by_id(self) -> dict[str, str]:
         """Names by key id."""
         return {named.key.keyid: named.name for named in self.all()}

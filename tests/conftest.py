@@ -39,6 +39,16 @@ def desk(tmp_path, quick_signing):
     return SigningDesk(tmp_path)
 
 
+@pytest.fixture
+def repository():
+    """A sound repository whose channel offers 1.1.0 to devices that run 1.0.0."""
+    from support.memory_repository import MemoryRepository, Release
+
+    repository = MemoryRepository()
+    repository.put(Release("1.1.0", rollback_index=2))
+    return repository
+
+
 def pytest_terminal_summary(terminalreporter):
     """Say how many points the power was cut at; xdist loads no deeper conftest for its summary."""
     tests = [

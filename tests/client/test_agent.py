@@ -5,7 +5,6 @@ from datetime import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.memory_repository import MemoryRepository, Release
 from support.simulated import make_device
 
 from ota_client.agent import Agent, AgentStoppedError, Surroundings
@@ -41,13 +40,6 @@ def make_agent(device, hooks, *, stop_after=1, settings=None, now=time(3)):
 
     surroundings = Surroundings(wait=wait, random=lambda: 0.5, local_time=lambda: now)
     return Agent(device.client, settings or AgentSettings(), hooks, surroundings), waits
-
-
-@pytest.fixture
-def repository():
-    repository = MemoryRepository()
-    repository.put(Release("1.1.0", rollback_index=2))
-    return repository
 
 
 @pytest.fixture

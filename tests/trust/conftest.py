@@ -1,15 +1,8 @@
 import pytest
-from support.memory_repository import BASE_URL, PRODUCT, MemoryRepository, Release
+from support.memory_repository import BASE_URL, PRODUCT
 
 from ota_client import trust
 from ota_client.rollback import TrustFloor
-
-
-@pytest.fixture
-def repository():
-    repository = MemoryRepository()
-    repository.put(Release("1.1.0", rollback_index=2))
-    return repository
 
 
 @pytest.fixture
