@@ -22,7 +22,7 @@ demo: $(READY) ## Sign, publish, install, update, and attack a simulated device
 	$(PYTHON) tests/demo/demo.py $(if $(DEMO_DIR),--keep "$(DEMO_DIR)")
 
 test: $(READY) ## Run the tests (under a minute, loopback only)
-	TMPDIR=$(TEST_TMP) $(PYTHON) -m pytest -n $(JOBS) -m "not system"
+	TMPDIR=$(TEST_TMP) $(PYTHON) -m pytest -n $(JOBS) -m "not (system or vm or vm_slow)"
 
 lint: $(READY) ## ruff with every rule, its formatter, mypy strict
 	.venv/bin/ruff check .

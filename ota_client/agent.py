@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import time
 
+from ota_client.agent_settings import AgentSettings
 from ota_client.client import OtaClient
-from ota_client.config import AgentSettings
 from ota_client.errors import HookError, OtaError
 from ota_client.hooks import HookRunner
 from ota_client.progress import Progress

@@ -6,21 +6,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Final
 
-from ota_client.bootcontrol import FileBootControl
-from ota_client.bootcontrol.file import CONFIRMED, UNBOOTABLE
-from ota_client.config import BootSettings, DeviceConfig
+from ota_client.config import DeviceConfig
 from ota_client.counters import RecordCounter
-from ota_client.disk.record import COPIES, Record
+from ota_client.disk.record import Record
 from ota_client.disk.storage import DiskStorage, Storage
-from ota_client.errors import BootControlError, ConfigError, StorageError
+from ota_client.errors import BootControlError, StorageError
 from ota_client.network.fetcher import Fetcher
 from ota_client.ports import Ports
 from ota_client.slots import Slots
 from ota_client.state import StateStore
-
-_CMDLINE: Final = Path("/proc/cmdline")
 
 
 def open_ports(config: DeviceConfig) -> Ports:
@@ -40,7 +35,7 @@ def open_ports(config: DeviceConfig) -> Ports:
 
     return Ports(
         storage=storage,
-        slots=Slots(storage, open_boot_control(config.boot, storage), _resolved(config.slots)),
+        slots=Slots(storage, config.boot.open(storage, tuple(config.slots)), _resolved(config.slots)),
         state=StateStore(Record(storage, str(config.state_dir / "state"))),
         counter=RecordCounter(Record(storage, str(config.state_dir / "rollback-index"))),
         fetcher=fetcher,
@@ -48,29 +43,20 @@ def open_ports(config: DeviceConfig) -> Ports:
     )
 
 
-def open_boot_control(boot: BootSettings, storage: Storage) -> FileBootControl:
-    """Make the boot control that the settings name."""
-    record = Record(storage, str(boot.record), way_out="provision the boot record again")
-    return FileBootControl(record, lambda: _booted(boot))
-
-
 def provision(config: DeviceConfig, storage: Storage) -> str:
-    """Write the boot record of a device that leaves the factory: what runs is good, nothing else is.
+    """Write the boot state of a device that leaves the factory: what runs is good, nothing else is.
 
     Returns:
         The slot that runs.
 
     Raises:
-        ConfigError: there is a boot record already.
+        ConfigError: there is a boot state already.
         BootControlError: the running slot is not known, or not configured.
     """
-    booted = _booted(config.boot)
+    booted = config.boot.booted.slot()
     if booted not in config.slots:
         raise BootControlError(f"expected a slot of {', '.join(config.slots)} to run, got {booted}")
-    if any(storage.exists(f"{config.boot.record}.{copy}") for copy in COPIES):
-        raise ConfigError(f"{config.boot.record}: expected no boot record yet, got one; remove it first")
-    flags = {slot: CONFIRMED if slot == booted else UNBOOTABLE for slot in config.slots}
-    open_boot_control(config.boot, storage).initialise(flags)
+    config.boot.open(storage, tuple(config.slots)).provision(booted)
     return booted
 
 
@@ -80,24 +66,6 @@ def _resolved(slots: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str
         slot: {image: os.path.realpath(path) for image, path in images.items()}
         for slot, images in slots.items()
     }
-
-
-def _booted(boot: BootSettings) -> str:
-    source = boot.booted_file or _CMDLINE
-    try:
-        text = source.read_text(encoding="utf-8")
-    except OSError as e:
-        raise BootControlError(f"{source}: expected the running slot's name, got {e.strerror}") from e
-    except UnicodeDecodeError as e:
-        raise BootControlError(f"{source}: expected the running slot's name, got no UTF-8") from e
-    if boot.booted_file is not None:
-        return text.strip()
-    arguments = dict(word.split("=", 1) for word in text.split() if "=" in word)
-    if boot.cmdline_key not in arguments:
-        raise BootControlError(
-            f"{source}: expected the boot loader to pass {boot.cmdline_key}=SLOT, got no such argument"
-        )
-    return arguments[boot.cmdline_key]
 
 
 def _make_state_dir(path: Path) -> None:

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ota_client.config import Hooks
+from ota_client.agent_settings import Hooks
 from ota_client.errors import HookError
 from ota_client.report import Check
 

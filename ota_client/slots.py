@@ -83,9 +83,9 @@ class Slots:
             )
         self._boot_control.set_unbootable(slot)
 
-    def activate(self, slot: str) -> None:
-        """Start ``slot`` on trial at the next boot: one atomic write."""
-        self._boot_control.activate(slot)
+    def activate(self, slot: str, arguments: str = "") -> None:
+        """Start ``slot`` on trial at the next boot, with these kernel arguments: one atomic write."""
+        self._boot_control.activate(slot, arguments)
 
     def mark_good(self) -> None:
         """Confirm the running slot."""

@@ -61,6 +61,9 @@ def pytest_terminal_summary(terminalreporter):
         sum(facts.get(f"power {name}", 0) for _, facts in tests)
         for name in ("points", "media", "completed")
     )
+    for model in sorted({facts["power model"] for _, facts in tests if "power model" in facts}):
+        own = sum(facts["power points"] for _, facts in tests if facts.get("power model") == model)
+        terminalreporter.write_line(f"power: {own:,} points on boot control {model}")
     if points:
         failures = sum(outcome == "failed" for outcome, _ in tests)
         terminalreporter.write_line(

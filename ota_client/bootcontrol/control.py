@@ -1,8 +1,12 @@
 """The words that every boot control understands (RAUC's: booted, primary, good, bad)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, Self
+
+from ota_client.disk.storage import Storage
+from ota_client.formats.strict import Fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,18 @@ class BootStatus:
 
 
 class BootControl(Protocol):
-    """Slot transitions as verbs. Each is ONE atomic and durable write of the boot state.
+    """Slot transitions as verbs. Each becomes effective by ONE atomic and durable write.
 
     Every verb raises ``BootControlError`` when the boot state is not what it must be, and
     ``StorageError`` when it cannot be read or written.
     """
+
+    def provision(self, booted: str) -> None:
+        """Write the boot state of a device that leaves the factory: what runs is good, nothing else.
+
+        Raises:
+            ConfigError: there is a boot state already.
+        """
 
     def status(self) -> BootStatus:
         """Read the boot state."""
@@ -48,8 +59,42 @@ class BootControl(Protocol):
     def set_unbootable(self, slot: str) -> None:
         """Never start ``slot``: it is about to be overwritten, or was found bad."""
 
-    def activate(self, slot: str) -> None:
-        """Start ``slot`` next, on trial: unconfirmed, with all its tries."""
+    def activate(self, slot: str, arguments: str = "") -> None:
+        """Start ``slot`` next, on trial: unconfirmed, with all its tries.
+
+        Args:
+            slot: the slot.
+            arguments: kernel arguments that the boot loader adds whenever it starts this slot, until
+                it is activated again: words of printable ASCII, such as a dm-verity root hash.
+
+        Raises:
+            BootControlError: this boot loader can pass none, and there are some.
+        """
 
     def mark_good(self, slot: str) -> None:
         """Confirm ``slot``: start it for as long as nothing else is activated."""
+
+
+class LoaderSettings(Protocol):
+    """One boot loader's settings, from the ``[boot]`` table; each back end has its own."""
+
+    @classmethod
+    def read(cls, table: Fields, path: Callable[[str], Path]) -> Self:
+        """Take this boot loader's settings from the table.
+
+        Args:
+            table: the table; whoever calls finishes it.
+            path: takes a path from it, relative ones from the settings file's folder.
+
+        Raises:
+            ConfigError: a setting is missing or wrong.
+        """
+
+    def open(self, storage: Storage, slots: tuple[str, ...], booted: Callable[[], str]) -> BootControl:
+        """Make the boot control.
+
+        Args:
+            storage: the disk.
+            slots: the names of the device's slots.
+            booted: tells the slot that is running, for boot loaders that do not tell it themselves.
+        """

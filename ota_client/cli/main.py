@@ -140,10 +140,10 @@ def install(
 @json_option
 @click.pass_obj
 def provision_command(invocation: Invocation) -> None:
-    """Write the boot record of a device that leaves the factory: what runs is good."""
+    """Write the boot state of a device that leaves the factory: what runs is good."""
     config = invocation.settings()
     booted = provision(config, DiskStorage())
-    report(f"slot {booted} is marked good; the boot record is {config.boot.record}", {"booted": booted})
+    report(f"slot {booted} is marked good ({config.boot.control})", {"booted": booted})
 
 
 @main.command("mark-good")

@@ -28,6 +28,15 @@ class Record:
         self._way_out = way_out
         self._durable = 0  # the newest sequence number that this process has made durable
 
+    @property
+    def path(self) -> str:
+        """Where it is; its copies have the path's name and ``.0`` or ``.1``."""
+        return self._path
+
+    def exists(self) -> bool:
+        """Whether there is a copy, good or damaged."""
+        return any(self._storage.exists(self._file(name)) for name in COPIES)
+
     def read(self) -> bytes | None:
         """The content last written, or None where there never was a record.
 

@@ -217,6 +217,10 @@ class Fields:
         """Take an optional field by ``take``, or its default where it is not there."""
         return take(name) if name in self._left else default
 
+    def count(self, name: str, default: int, *, most: int) -> int:
+        """Take an optional integer from 1 to ``most``."""
+        return self.given(name, lambda name: self.integer(name, lowest=1, highest=most), default)
+
     def finish(self) -> None:
         """Refuse the fields that nobody took, except optional ones (``x-...``)."""
         unknown = sorted(name for name in self._left if not name.startswith("x-"))

@@ -1,9 +1,14 @@
 """How a device speaks HTTP: what ``fetch.py`` needs to know, and nothing that costs an import."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Self
 
 from ota_client.errors import ConfigError
+from ota_client.formats.strict import Fields
+
+_MOST: Final = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,28 @@ class HttpSettings:
     deadline_s: float = 3600
     timeout_s: float = 30
     user_agent: str = ""
+
+    @classmethod
+    def read(cls, table: Fields, path: Callable[[str], Path]) -> Self:
+        """Take the settings from the ``[network]`` table."""
+
+        def count(name: str) -> int:
+            return table.count(name, int(getattr(defaults, name)), most=_MOST)
+
+        defaults = cls()
+        settings = cls(
+            ca_file=table.given("ca_file", path, None),
+            client_certificate=table.given("client_certificate", path, None),
+            client_key=table.given("client_key", path, None),
+            insecure_http=table.given("insecure_http", table.flag, default=False),
+            minimum_rate_bytes_s=count("minimum_rate_bytes_s"),
+            rate_window_s=count("rate_window_s"),
+            deadline_s=count("deadline_s"),
+            small_file_deadline_s=count("small_file_deadline_s"),
+            timeout_s=count("timeout_s"),
+        )
+        table.finish()
+        return settings
 
     def __post_init__(self) -> None:
         for name in (

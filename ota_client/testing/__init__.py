@@ -4,6 +4,7 @@ Run an update once on a ``SimulatedDevice``, then restart it ``after`` each cut 
 in what its disk recorded. docs/explanation/power-cuts.md has a whole example.
 """
 
+from ota_client.testing.boot_loader import BootLoader
 from ota_client.testing.cuts import Cut, every_cut
 from ota_client.testing.device import SimulatedDevice
 from ota_client.testing.storage import (
@@ -17,6 +18,7 @@ from ota_client.testing.storage import (
 )
 
 __all__ = [
+    "BootLoader",
     "Created",
     "Cut",
     "NameSynced",

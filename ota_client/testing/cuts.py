@@ -1,7 +1,8 @@
 """Every way in which the power can fail in the course of what a simulated disk recorded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import PurePath
 from typing import Final
 
@@ -16,6 +17,8 @@ from ota_client.testing.storage import (
 )
 
 _ERASED: Final = b"\xff"
+_SECTOR_BYTES: Final = 512
+_EVERY_SUBSET_OF_MOST: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +62,47 @@ class Cut:
         return [Written(path, offset, _ERASED * len(data)), arrived]
 
 
-def every_cut(operations: Sequence[Operation], *, first: int = 0) -> Iterator[Cut]:
+def every_cut(
+    operations: Sequence[Operation], *, first: int = 0, whole_sectors: Collection[str] = ()
+) -> Iterator[Cut]:
     """All cuts of a record: before each operation and after the last, and in the middle of each write.
 
     Args:
         operations: what a ``SimulatedStorage`` recorded.
         first: how many operations to leave whole.
+        whole_sectors: the paths on a medium that writes each sector of 512 bytes wholly or not at all.
 
-    A torn write stops after 0 bytes, one, half of it, or all but one, with the rest left as it was or
-    erased. Of the operations that were not durable, all reach the medium or none, each alone is lost,
-    each alone is kept, and the last ones are lost.
+    A torn write stops after 0 bytes, one, at each sector of 512 bytes, or before its last byte, with the
+    rest left as it was or erased; on ``whole_sectors`` only between sectors. Of the operations that were
+    not durable, every subset is lost where there are few; where there are many, all, none, each alone,
+    all but one, and the last ones.
     """
     for done in range(first, len(operations) + 1):
         for lost in _losses(_pending(operations[:done])):
             yield Cut(done, lost=lost)
-            for torn, erased in _tears(operations[done : done + 1]):
+            for torn, erased in _tears(operations[done : done + 1], whole_sectors):
                 yield Cut(done, torn, erased, lost)
 
 
-def _tears(begun: Sequence[Operation]) -> Iterator[tuple[int, bool]]:
+def _tears(begun: Sequence[Operation], whole_sectors: Collection[str]) -> Iterator[tuple[int, bool]]:
     for operation in begun:
-        if isinstance(operation, Written):
-            size_bytes = len(operation.data)
-            for torn in sorted({0, 1, size_bytes // 2, size_bytes - 1}):
-                yield torn, False
-                yield torn, True
+        if not isinstance(operation, Written):
+            continue
+        size_bytes = len(operation.data)
+        sectors = set(range(-operation.offset % _SECTOR_BYTES, size_bytes, _SECTOR_BYTES))
+        if operation.path in whole_sectors:
+            yield from ((torn, False) for torn in sorted(sectors - {0}))
+            continue
+        for torn in sorted({0, 1, size_bytes - 1} | sectors):
+            yield torn, False
+            yield torn, True
 
 
 def _losses(pending: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    if len(pending) <= _EVERY_SUBSET_OF_MOST:
+        for size in range(len(pending) + 1):
+            yield from combinations(pending, size)
+        return
     alone = [(number,) for number in pending]
     others = [tuple(other for other in pending if other != number) for number in pending]
     last_ones = [pending[number:] for number in range(len(pending))]

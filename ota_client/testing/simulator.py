@@ -7,52 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ota_client.bootcontrol.file import FileBootControl
 from ota_client.config import DeviceConfig
-from ota_client.device import open_boot_control, provision
+from ota_client.device import provision
 from ota_client.disk.storage import DiskStorage
-from ota_client.errors import BootControlError, ConfigError
+from ota_client.errors import ConfigError
+from ota_client.testing.boot_loader import FileBootLoader, start_failing
 
 SETTINGS: Final = "ota-client.toml"
-_STARTS_MOST: Final = 16
-
-
-class SimulatedBootLoader:
-    """The boot loader's side of ``FileBootControl``: it decides by priority, tries and good flags."""
-
-    def __init__(self, control: FileBootControl) -> None:
-        self._control = control
-
-    def start(self) -> str:
-        """Choose a slot as a boot loader does, and take one of its tries if it is not good.
-
-        Raises:
-            BootControlError: no slot is bootable: the device is dead.
-        """
-        slot = self._control.next_slot()
-        if slot is None:
-            raise BootControlError("expected a bootable slot, got none; the device does not start")
-        if not self._control.flags()[slot].good:
-            # the try is gone before the slot runs, so that a slot which hangs runs out of them (D03)
-            self._control.take_try(slot)
-        return slot
-
-    def start_failing(self) -> tuple[str, ...]:
-        """Start, with the first choice failing each time, until another slot comes up.
-
-        Returns:
-            Every slot that was started, in order; the last one runs.
-        """
-        started = [self.start()]
-        while len(started) < _STARTS_MOST:
-            slot = self.start()
-            started.append(slot)
-            if slot != started[0]:
-                return tuple(started)
-        raise BootControlError(
-            f"expected another slot after {started[0]} failed, got {started[0]} again each time; it is "
-            "marked good, and a boot loader gives up only slots on trial"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +63,13 @@ class SimulatedDeviceFolder:
 
     def boot(self) -> str:
         """Restart; returns the slot that runs."""
-        slot = self._boot_loader().start()
+        slot = self._boot_loader().start(DiskStorage())
         self._run(slot)
         return slot
 
     def fail_boot(self) -> tuple[str, ...]:
         """Restart, with the first choice never coming up; returns the slots that were started."""
-        started = self._boot_loader().start_failing()
+        started = start_failing(self._boot_loader(), DiskStorage())
         self._run(started[-1])
         return started
 
@@ -116,9 +77,8 @@ class SimulatedDeviceFolder:
     def _settings(self) -> Path:
         return self.folder / SETTINGS
 
-    def _boot_loader(self) -> SimulatedBootLoader:
-        boot = DeviceConfig.load(self._settings).boot
-        return SimulatedBootLoader(open_boot_control(boot, DiskStorage()))
+    def _boot_loader(self) -> FileBootLoader:
+        return FileBootLoader(DeviceConfig.load(self._settings))
 
     def _run(self, slot: str) -> None:
         (self.folder / "booted").write_text(f"{slot}\n", encoding="utf-8")
@@ -134,6 +94,7 @@ def settings_text(
     rollback_index: int,
     images: tuple[str, ...],
     network: str,
+    boot: str = 'control = "file"\nrecord = "boot"\nbooted_file = "booted"\n',
 ) -> str:
     """The settings file of a simulated device; paths are relative to its folder."""
     slots = "".join(
@@ -145,8 +106,7 @@ def settings_text(
         f'product = "{product}"\nhardware_id = "{hardware_id}"\nchannel = "{channel}"\n'
         f'root = "root.json"\nurls = [{addresses}]\nstate_dir = "state"\n'
         f'\n[firmware]\nversion = "{version}"\nrollback_index = {rollback_index}\n'
-        f'{slots}\n[boot]\ncontrol = "file"\nrecord = "boot"\nbooted_file = "booted"\n'
-        f"\n[network]\n{network}"
+        f"{slots}\n[boot]\n{boot}\n[network]\n{network}"
     )
 
 

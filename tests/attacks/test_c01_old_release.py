@@ -48,5 +48,5 @@ def test_c01_a_rollback_index_below_the_stored_one_is_refused_whatever_its_versi
 
 
 def test_c01_after_a_confirmed_update_the_old_slot_is_no_way_back(updated):
-    assert not updated.boot_control.flags()["A"].bootable
+    assert not updated.boot_control.status().slots["A"].bootable
     assert [updated.boot() for _ in range(4)] == ["B"] * 4

@@ -104,4 +104,4 @@ def test_c03_the_images_of_one_release_are_not_interchangeable(tmp_path):
     device = make_device(tmp_path, repository, images=("kernel", "rootfs"))
     with refused(ManifestError, "different payloads"):
         device.client.install()
-    assert not device.boot_control.flags()["B"].bootable
+    assert not device.boot_control.status().slots["B"].bootable

@@ -12,7 +12,7 @@ def installed(device):
 
 
 def tries(device):
-    return device.boot_control.flags()["B"].tries_left
+    return device.boot_control.status().slots["B"].tries_left
 
 
 def test_d03_every_start_of_the_new_slot_costs_a_try_and_the_last_one_is_followed_by_a_fallback(

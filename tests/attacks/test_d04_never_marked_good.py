@@ -29,5 +29,5 @@ def test_d04_a_device_that_runs_on_trial_and_restarts_keeps_its_remaining_tries_
     for left in (2, 1, 0):
         device.boot()
         device.client.status()
-        assert device.boot_control.flags()["B"].tries_left == left
+        assert device.boot_control.status().slots["B"].tries_left == left
     assert device.boot() == "A"

@@ -18,7 +18,7 @@ def test_d06_a_release_that_fell_back_leaves_the_stored_index_and_the_old_slot_a
     device.fail_boot()
     device.client.mark_good()
     assert device.counter.read() == 1
-    assert device.boot_control.flags()["A"].good
+    assert device.boot_control.status().slots["A"].good
 
 
 def test_d06_a_raise_that_a_cut_prevented_is_redone_at_the_next_start(device, repository):
@@ -31,7 +31,7 @@ def test_d06_a_raise_that_a_cut_prevented_is_redone_at_the_next_start(device, re
     for cut in every_cut(device.storage.operations, first=first):
         restarted = device.after(cut)
         restarted.boot()
-        marked = restarted.boot_control.flags()["B"].good
+        marked = restarted.boot_control.status().slots["B"].good
         missing = marked and restarted.counter.read() == 1
         assert marked or restarted.counter.read() == 1
         restarted.client.check()

@@ -13,7 +13,7 @@ def on_its_last_try(device):
     device.client.install()
     for _ in range(3):
         device.boot()
-    assert (device.booted, device.boot_control.flags()["B"].tries_left) == ("B", 0)
+    assert (device.booted, device.boot_control.status().slots["B"].tries_left) == ("B", 0)
     return device
 
 

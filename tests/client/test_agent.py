@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.simulated import make_device
 
 from ota_client.agent import Agent, AgentStoppedError, Surroundings
-from ota_client.config import AgentSettings, Hooks, Window
+from ota_client.agent_settings import AgentSettings, Hooks, Window
 from ota_client.errors import FetchError, HookError
 from ota_client.hooks import HookRunner
 from ota_client.recovery import Phase

@@ -15,7 +15,7 @@ from support.simulated import make_device
 import ota_client
 from ota_client import Check, DeviceConfig, OtaClient, Version
 from ota_client.cli import main as client
-from ota_client.config import Hooks
+from ota_client.agent_settings import Hooks
 from ota_client.hooks import HookRunner
 from ota_client.manifest import Advisory, Severity
 from signing.cli import main as sign

@@ -7,15 +7,16 @@ import pytest
 from pages import REFERENCE, read, rows, section
 
 from ota_client import DeviceConfig
-from ota_client.config import AgentSettings, BootSettings, Hooks
-from ota_client.network.settings import HttpSettings
+from ota_client.agent_settings import AgentSettings, Hooks
+from ota_client.bootcontrol.booted import Booted
+from ota_client.bootcontrol.settings import KINDS
 from ota_client.formats.strict import Fields
+from ota_client.network.settings import HttpSettings
 
 PAGE = read(REFERENCE / "device-settings.md")
 SECTIONS = {
     "settings": "## The device",
     "settings: firmware": "## `[firmware]`",
-    "settings: boot": "## `[boot]`",
     "network": "## `[network]`",
     "agent": "## `[agent]`",
     "hooks": "## `[hooks]`",
@@ -32,9 +33,15 @@ boot = {control = "file", record = "boot"}
 slots = {A = {rootfs = "a"}, B = {rootfs = "b"}}
 """
 
+# the least that each boot control asks for
+BOOTS = {
+    "file": 'record = "boot"',
+}
+
 
 def settings_of(heading: str) -> dict[str, list[str]]:
-    found = rows(section(PAGE, heading))
+    own, *_ = section(PAGE, heading).split("\n### ")
+    found = rows(own)
     return {row[0].strip("`"): row for row in found if row[0].startswith("`")}
 
 
@@ -70,13 +77,24 @@ def test_every_setting_is_in_its_table_and_no_other(asked):
     assert all(f"## `[{table}" in PAGE for table in tables)
 
 
+@pytest.mark.parametrize("control", KINDS)
+def test_every_setting_of_a_boot_control_is_in_its_table(control, asked):
+    file_boot = 'boot = {control = "file", record = "boot"}'
+    boot = f'[boot]\ncontrol = "{control}"\n{BOOTS[control]}\n'
+    asked.clear()
+    DeviceConfig.parse(f"{LEAST.replace(file_boot, '')}{boot}", folder=Path())
+    common, own = set(settings_of("## `[boot]`")), set(settings_of(f"### `{control}`"))
+    assert common == {"control", "booted_file", "cmdline_key"}
+    assert asked["settings: boot"] == common | own
+
+
 @pytest.mark.parametrize(
     ("heading", "kind"),
     [
         ("## `[network]`", HttpSettings),
         ("## `[agent]`", AgentSettings),
         ("## `[hooks]`", Hooks),
-        ("## `[boot]`", BootSettings),
+        ("## `[boot]`", Booted),
     ],
 )
 def test_defaults_are_as_the_code_has_them(heading, kind):

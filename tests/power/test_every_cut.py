@@ -4,27 +4,31 @@ import hashlib
 from itertools import cycle
 
 import pytest
+from support.boot_loaders.models import MODELS
 from support.episodes import STORIES, record
 from support.invariants import Cache, complete, restart, what_it_sees
 
 from ota_client.testing import every_cut
 
 PARTS = 2
-# the other stories are tried by `make system`, so that `make test` stays under a minute
-QUICK = {"two updates", "fallback"}
+# the rest is tried by `make system`, so that `make test` stays under a minute
+QUICK = {("two updates", "file"), ("fallback", "file")}
 PARAMETERS = [
-    pytest.param(story, part, marks=() if story in QUICK else pytest.mark.system)
+    pytest.param(story, model, part, marks=() if (story, model) in QUICK else pytest.mark.system)
     for story in STORIES
+    for model in MODELS
     for part in range(PARTS)
+    if model == "file" or story == "whole cycle"
 ]
 
 
-@pytest.mark.parametrize(("story", "part"), PARAMETERS)
+@pytest.mark.parametrize(("story", "model", "part"), PARAMETERS)
 def test_every_cut_leaves_a_device_that_starts_and_completes_its_update(
-    story, part, tmp_path, record_property
+    story, model, part, tmp_path, record_property
 ):
-    episode = record(story, tmp_path)
-    cuts = [cut for cut in every_cut(episode.storage.operations) if cut.done % PARTS == part]
+    episode = record(story, tmp_path, model)
+    cuts = every_cut(episode.storage.operations, whole_sectors=episode.model.whole_sectors)
+    cuts = [cut for cut in cuts if cut.done % PARTS == part]
     media, completed, caches = set(), set(), cycle(Cache)
     for cut in cuts:
         moment, files = episode.moment_at(cut.done), cut.medium(episode.storage)
@@ -39,8 +43,9 @@ def test_every_cut_leaves_a_device_that_starts_and_completes_its_update(
                 completed.add(sees)
                 complete(episode, moment, device, next(caches))
         except BaseException as e:
-            e.add_note(f"{story}: {cut}")
+            e.add_note(f"{story}, {model}: {cut}")
             raise
+    record_property("power model", model)
     record_property("power points", len(cuts))
     record_property("power media", len(media))
     record_property("power completed", len(completed))

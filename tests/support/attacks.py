@@ -42,14 +42,14 @@ def floor_rises_to(device: SimulatedDevice, repository: MemoryRepository) -> Ite
 def nothing_activated(device: SimulatedDevice) -> Iterator[None]:
     """An installation that fails midway may write the inactive slot, and must leave it unbootable."""
     inactive = device.slots.inactive()
-    before, state, flags = device.storage.files(), device.state.load(), device.boot_control.flags()
+    before, state, flags = device.storage.files(), device.state.load(), device.boot_control.status()
     yield
     changed = {path for path, data in device.storage.files().items() if before.get(path) != data}
     assert all("/state/state." in path or f"/{inactive}-" in path for path in changed)
     after = device.state.load()
     assert after.trust_floor == state.trust_floor
-    assert device.boot_control.flags() == flags
-    assert not flags[inactive].bootable
+    assert device.boot_control.status() == flags
+    assert not flags.slots[inactive].bootable
     content = after.slots.get(inactive)
     assert content is None or not content.complete
 

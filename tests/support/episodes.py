@@ -9,6 +9,7 @@ from pathlib import Path
 from ota_client.formats.version import Version
 from ota_client.rollback import TrustFloor
 from ota_client.testing import SimulatedDevice, SimulatedStorage
+from support.boot_loaders.models import MODELS
 from support.memory_repository import REGION_BYTES, MemoryRepository, Release
 from support.simulated import FACTORY_IMAGE, SLOT_BYTES, make_config
 
@@ -34,17 +35,24 @@ class Episode:
     Args:
         folder: for TUF's cache.
         images: of each release, such as ``("rootfs",)``.
+        model: the boot loader, a key of ``MODELS``.
 
     Attributes:
         contents, indexes: of each release, its images and its rollback index.
         failing: releases that may not come up; no other is ever remembered as bad.
     """
 
-    def __init__(self, folder: Path, images: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, images: tuple[str, ...], model: str = "file") -> None:
         self.images = images
         self.repository = MemoryRepository()
-        self.config = make_config(folder, self.repository.pinned_root, images=images)
-        files = SimulatedDevice.factory_files(self.config, image=FACTORY_IMAGE, slot_bytes=SLOT_BYTES)
+        self.model = MODELS[model]
+        self.config = make_config(
+            folder, self.repository.pinned_root, images=images, boot=self.model.boot
+        )
+        self.boot_loader = self.model.loader(self.config)
+        files = SimulatedDevice.factory_files(
+            self.config, image=FACTORY_IMAGE, slot_bytes=SLOT_BYTES, boot_loader=self.boot_loader
+        )
         self.device = self.start(files)
         self.contents = {FACTORY: dict.fromkeys(images, FACTORY_IMAGE)}
         self.indexes = {FACTORY: 1}
@@ -62,7 +70,13 @@ class Episode:
 
     def start_on(self, storage: SimulatedStorage) -> SimulatedDevice:
         repository = self.repository
-        return SimulatedDevice(self.config, storage, fetcher=repository, clock=lambda: repository.now)
+        return SimulatedDevice(
+            self.config,
+            storage,
+            fetcher=repository,
+            clock=lambda: repository.now,
+            boot_loader=self.boot_loader,
+        )
 
     def moment_at(self, done: int) -> Moment:
         """The last complete step before a cut."""
@@ -161,17 +175,38 @@ def fallback(episode: Episode) -> None:
     episode.mark_good()
 
 
+def whole_cycle(episode: Episode) -> None:
+    """Install, boot, trial, mark good, raise the index; a second update; a fallback; and on."""
+    episode.release("1.1.0", 2)
+    episode.install()
+    episode.boot()
+    episode.mark_good()
+    episode.release("1.2.0", 2)
+    episode.install()
+    episode.boot()
+    episode.mark_good()
+    episode.release("1.3.0", 3, channel=None)
+    episode.failing.add("1.3.0")
+    episode.install("1.3.0")
+    episode.fail_boot()
+    episode.release("1.4.0", 3)
+    episode.install()
+    episode.boot()
+    episode.mark_good()
+
+
 STORIES: dict[str, tuple[Callable[[Episode], None], tuple[str, ...]]] = {
     "two updates": (two_updates, ("rootfs",)),
     "two images": (two_updates, ("kernel", "rootfs")),
     "replaced before its boot": (replaced_before_its_boot, ("rootfs",)),
     "fallback": (fallback, ("rootfs",)),
+    "whole cycle": (whole_cycle, ("rootfs",)),
 }
 
 
-def record(story: str, folder: Path) -> Episode:
+def record(story: str, folder: Path, model: str = "file") -> Episode:
     """Play a story to its end."""
     play, images = STORIES[story]
-    episode = Episode(folder, images)
+    episode = Episode(folder, images, model)
     play(episode)
     return episode

@@ -33,7 +33,7 @@ def restart(episode: Episode, moment: Moment, files: Mapping[str, bytes]) -> Sim
     """Check a medium that a cut after ``moment`` left, and start the device on it."""
     device = episode.start(files)
     check_floors(episode, moment, device)
-    flags = device.boot_control.flags()
+    flags = device.boot_control.status().slots
     holds = {slot: release_in(episode, files, slot) for slot in flags}
     assert holds[moment.booted] == moment.running, "the slot that ran was touched"
     for slot in flags:
@@ -62,7 +62,7 @@ def what_it_sees(episode: Episode, device: SimulatedDevice) -> tuple[object, ...
         for path, data in sorted(device.storage.files().items())
         if "/slots/" in path
     ]
-    flags = sorted((slot, repr(flags)) for slot, flags in device.boot_control.flags().items())
+    flags = sorted((slot, repr(flags)) for slot, flags in device.boot_control.status().slots.items())
     return (*flags, device.state.load().to_bytes(), device.counter.read(), *slots)
 
 
@@ -93,7 +93,8 @@ def newest_on_offer(episode: Episode) -> str:
 
 def check_complete(episode: Episode, device: SimulatedDevice, newest: str) -> None:
     """The newest release runs, confirmed; what is below its rollback index never will again."""
-    status, flags, files = device.client.mark_good(), device.boot_control.flags(), device.storage.files()
+    status, files = device.client.mark_good(), device.storage.files()
+    flags = device.boot_control.status().slots
     holds = {slot: release_in(episode, files, slot) for slot in flags}
     running, stored_index = device.booted, status.stored_rollback_index
     assert (status.phase, str(status.running), holds[running]) == (Phase.IDLE, newest, newest)
