@@ -233,6 +233,7 @@ class OtaClient:
 
     def _recover(self) -> Recovery:
         """Finish what a cut left open; each step is redone until it holds."""
+        self._ports.slots.settle()
         found = self._find()
         if found.fell_back_from is not None:
             _log.error("fell back from release %s", found.fell_back_from.version)

@@ -56,6 +56,10 @@ class Slots:
             )
         return status
 
+    def settle(self) -> None:
+        """Do what the boot loader leaves to user space; under the device's lock, at each start."""
+        self._boot_control.settle()
+
     def inactive(self) -> str:
         """The slot to write next: the first that is not running."""
         booted = self.status().booted

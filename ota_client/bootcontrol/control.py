@@ -53,8 +53,14 @@ class BootControl(Protocol):
             ConfigError: there is a boot state already.
         """
 
+    def settle(self) -> None:
+        """Do what this boot loader leaves to user space, such as counting or renewing tries.
+
+        Called under the device's lock at the start of every action but status; may be called often.
+        """
+
     def status(self) -> BootStatus:
-        """Read the boot state."""
+        """Read the boot state; writes nothing."""
 
     def set_unbootable(self, slot: str) -> None:
         """Never start ``slot``: it is about to be overwritten, or was found bad."""

@@ -109,6 +109,9 @@ class FileBootControl:
         slots = self._with(slot)
         self._save({**slots, slot: replace(slots[slot], tries_left=slots[slot].tries_left - 1)})
 
+    def settle(self) -> None:
+        """Nothing: the boot loader counts the tries."""
+
     def status(self) -> BootStatus:
         """Read the boot state."""
         flags = self.flags()
