@@ -8,9 +8,9 @@ TEST_TMP := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt
 # Where the demo works; a temporary folder unless you name one.
 DEMO_DIR ?=
 
-.PHONY: help dev demo test lint system bench docs fuzz clean
+.PHONY: help dev demo test lint packages system system-vm system-vm-quick bench docs fuzz clean
 help: ## Show the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
 dev: $(READY) ## Make the virtual environment .venv with everything for development
 
@@ -29,8 +29,21 @@ lint: $(READY) ## ruff with every rule, its formatter, mypy strict
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
+packages: ## Install the Debian packages that the slow tests need (as root)
+	.ci/install-packages
+
 system: $(READY) ## The slow tests: real parts, minutes
 	$(PYTHON) -m pytest -n $(JOBS) -m system
+
+# Two machines at a time, each on a core; their disks and serial lines stay in build/vm/run when a test fails.
+VM := $(PYTHON) -m pytest --basetemp=build/vm/run -o tmp_path_retention_policy=failed tests/vm
+system-vm-quick: $(READY) ## A whole machine in QEMU: updates, fallbacks, power cuts, 20 kills (minutes)
+	@mkdir -p build/vm
+	$(VM) -n 2 --dist loadfile -m vm
+
+system-vm: $(READY) ## The same with 200 kills and all cuts (an hour); VM_KILLS says how many
+	@mkdir -p build/vm
+	VM_KILLS=$${VM_KILLS:-200} $(VM) -m "vm or vm_slow"
 
 bench: $(READY) ## Measure every figure of docs/reference/figures.md; writes build/bench.json
 	PYTHONPATH=tests $(PYTHON) -m bench

@@ -9,15 +9,17 @@ from os import cpu_count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import check, install, repository, start
+from bench import check, install, repository, slot_group, start, status
 from bench.figure import Figure, markdown_table, text_table
 from bench.process import ROOT
 
 _BENCHES = {
     "install": install.measure,
+    "slot-group": slot_group.measure,
     "check": check.measure,
     "repository": repository.measure,
     "start": start.measure,
+    "status": status.measure,
 }
 
 

@@ -24,7 +24,7 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
     image = folder / "image"
     image.write_bytes(b"firmware")
     repository = scene.make_repository(folder / "repository")
-    scene.stage_release(repository, "1.0.0", image)
+    scene.stage_release(repository, "1.0.0", {"rootfs": image})
     scene.sign_and_publish(repository)
     return [
         _cpu_figure(folder, repository, 1 if quick else 15),

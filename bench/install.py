@@ -64,7 +64,7 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
     image = folder / "image"
     scene.write_image(image, image_bytes)
     repository = scene.make_repository(folder / "repository")
-    scene.stage_release(repository, "1.0.0", image)
+    scene.stage_release(repository, "1.0.0", {"rootfs": image})
     scene.sign_and_publish(repository)
     with process.server("-m", "bench.file_server", str(scene.published(repository))) as url:
         stage = _Stage(folder, url, repository, image_bytes)

@@ -41,7 +41,7 @@ def list_releases(repository: Repository, count: int) -> None:
     """Stage ``count`` releases alike: one by one, they would take hours."""
     first = Version(1, 0, 0)
     image = repository.folder / "image"
-    scene.stage_release(repository, str(first), image)
+    scene.stage_release(repository, str(first), {"rootfs": image})
     staged = repository.staged_dir / "targets" / scene.PRODUCT
     (manifest_path,) = (staged / str(first)).glob("*.manifest.json")
     manifest = ReleaseManifest.from_bytes(manifest_path.read_bytes())
@@ -117,7 +117,7 @@ def main() -> None:
         fetched_bytes(repository, Path(known))
         last = f"1.1.{count}"
         costs = {
-            "add_cpu_s": _cpu_s(lambda: scene.stage_release(repository, last, image)),
+            "add_cpu_s": _cpu_s(lambda: scene.stage_release(repository, last, {"rootfs": image})),
             "publish_cpu_s": _cpu_s(lambda: scene.sign_and_publish(repository)),
             "plain_cpu_s": _cpu_s(lambda: sign_plainly(repository)),
             "role_bytes": _role_path(repository).stat().st_size,

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -54,21 +54,21 @@ def make_repository(folder: Path) -> Repository:
     return repository
 
 
-def new_release(version: str, image: Path) -> NewRelease:
-    """What a release engineer would say of ``image``."""
+def new_release(version: str, images: Mapping[str, Path]) -> NewRelease:
+    """What a release engineer would say of ``images``."""
     return NewRelease(
         product=PRODUCT,
         version=Version.parse(version),
         rollback_index=1,
         hardware_ids=(HARDWARE,),
-        images=(("rootfs", image),),
+        images=tuple(images.items()),
         channels=("stable",),
     )
 
 
-def stage_release(repository: Repository, version: str, image: Path) -> None:
-    """Stage a release of one image on the channel ``stable``."""
-    add_release(repository, new_release(version, image), now=datetime.now(UTC))
+def stage_release(repository: Repository, version: str, images: Mapping[str, Path]) -> None:
+    """Stage a release on the channel ``stable``."""
+    add_release(repository, new_release(version, images), now=datetime.now(UTC))
 
 
 def sign_and_publish(repository: Repository) -> None:
@@ -86,6 +86,7 @@ def make_device(
     version: str,
     slot_bytes: int,
     network: str = "insecure_http = true\n",
+    images: tuple[str, ...] = ("rootfs",),
 ) -> Path:
     """A device that runs ``version`` and knows ``url``; returns its settings file."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -98,11 +99,12 @@ def make_device(
         urls=(url,),
         version=version,
         rollback_index=1,
-        images=("rootfs",),
+        images=images,
         network=network,
     )
     config = SimulatedDeviceFolder(folder).create(settings, slot_bytes=slot_bytes, factory={})
-    fill_slot(Path(config.slots["B"]["rootfs"]), slot_bytes)
+    for path in config.slots["B"].values():
+        fill_slot(Path(path), slot_bytes)
     return folder / SETTINGS
 
 

@@ -94,7 +94,11 @@ class Agent:
             return
         # 3. Install what is offered
         before = self._client.status().phase
-        check = self._client.install(progress=self._stop_if_asked, approve=self._hooks.pre_install)
+        check = self._client.install(
+            progress=self._stop_if_asked,
+            approve=self._hooks.pre_install,
+            accept=self._hooks.post_write,
+        )
         _log_check(check)
         if check.installed and before is not Phase.INSTALLED:
             self._hooks.post_install(check)

@@ -63,6 +63,7 @@ class Hooks:
 
     Attributes:
         pre_install: may refuse an installation by its exit status.
+        post_write: when a slot is written, before it is read back and activated; may refuse.
         post_install: after activation.
         reboot: restarts the device, after activation and after a trial was given up.
         health_check: must succeed before the running slot is marked good.
@@ -71,6 +72,7 @@ class Hooks:
     """
 
     pre_install: tuple[str, ...] = ()
+    post_write: tuple[str, ...] = ()
     post_install: tuple[str, ...] = ()
     reboot: tuple[str, ...] = ()
     health_check: tuple[str, ...] = ()
@@ -86,6 +88,7 @@ class Hooks:
 
         hooks = cls(
             pre_install=command("pre_install"),
+            post_write=command("post_write"),
             post_install=command("post_install"),
             reboot=command("reboot"),
             health_check=command("health_check"),

@@ -9,10 +9,12 @@ from datetime import datetime
 
 from ota_client import compatibility
 from ota_client.config import DeviceConfig
+from ota_client.counters.health import check_counter
 from ota_client.errors import ConfigError, ManifestError
 from ota_client.formats.version import Version
 from ota_client.installation import Installation
 from ota_client.manifest import ReleaseManifest
+from ota_client.network.daily_limit import TrafficReport, traffic_record
 from ota_client.network.mirrors import first_answer
 from ota_client.ports import Ports
 from ota_client.progress import ProgressCallback, no_progress
@@ -26,6 +28,10 @@ _log = logging.getLogger(__name__)
 
 
 def _ignore(_: Check) -> None:
+    return
+
+
+def _ignore_slot(_: Check, __: str) -> None:
     return
 
 
@@ -63,6 +69,8 @@ class OtaClient:
             found,
             self._ports.slots.status(),
             stored_index=self._stored_index(),
+            counter=self._ports.counter.report(),
+            traffic=self._traffic(),
             offered=self._last_offered(found.state.offered),
         )
 
@@ -88,6 +96,7 @@ class OtaClient:
         *,
         progress: ProgressCallback = no_progress,
         approve: Callable[[Check], None] = _ignore,
+        accept: Callable[[Check, str], None] = _ignore_slot,
     ) -> Check:
         """Check, and write what is offered into the inactive slot, to be started by the next boot.
 
@@ -95,6 +104,8 @@ class OtaClient:
             version: a release to install; None for the one that is on the device's channel.
             progress: told of every region that is written, and read back.
             approve: called before anything is written; what it raises stops the installation.
+            accept: called with the slot's name when it is written, before it is read back and
+                activated; what it raises stops the installation.
 
         Returns:
             What was found. If it is an update, it is installed.
@@ -114,8 +125,11 @@ class OtaClient:
             # 2. Never overwrite the last good slot while the running one is on trial
             boot = slots.status()
             compatibility.check_confirmed(booted=boot.booted, good=boot.slots[boot.booted].good)
+            # ... nor while the stored index may be lower than it was
+            check_counter(self._ports.counter.report())
             # 3. Does it fit into the slot that is not running?
             slot = slots.inactive()
+            compatibility.check_formats(release.manifest, slots.formats())
             compatibility.check_slots(release.manifest, slots.sizes(slot))
             approve(check)
             # 4. Write, read back, activate
@@ -125,6 +139,8 @@ class OtaClient:
                 self._config.urls,
                 release=release,
                 slot=slot,
+                arguments=self._config.verity.of(slot, release.manifest.hash_trees()),
+                written=lambda: accept(check, slot),
                 progress=progress,
             ).run()
             return replace(check, installed=True)
@@ -218,6 +234,13 @@ class OtaClient:
             return ReleaseManifest.from_bytes(data) if genuine else None
         except (OSError, ManifestError):
             return None
+
+    def _traffic(self) -> TrafficReport | None:
+        limit_bytes = self._config.http.daily_limit_bytes
+        if limit_bytes is None:
+            return None
+        record = traffic_record(self._ports.storage, self._config.state_dir)
+        return TrafficReport.read(record, limit_bytes)
 
     def _stored_index(self) -> int:
         return max(self._ports.counter.read(), self._config.firmware.rollback_index)

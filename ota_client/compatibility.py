@@ -10,7 +10,7 @@ from ota_client.errors import (
     UnconfirmedTrialError,
 )
 from ota_client.formats.version import Version
-from ota_client.manifest import ReleaseManifest
+from ota_client.manifest import ImageFormat, ReleaseManifest
 from ota_client.release import VerifiedRelease
 from ota_client.state import BadRelease
 
@@ -64,6 +64,25 @@ def check_slots(manifest: ReleaseManifest, sizes: Mapping[str, int]) -> None:
             raise SlotMismatchError(
                 f"release {manifest.version}, image {name}: expected at most {sizes[name]} bytes, got "
                 f"{size_bytes}"
+            )
+
+
+def check_formats(manifest: ReleaseManifest, formats: Mapping[str, ImageFormat]) -> None:
+    """Refuse a tar image where raw bytes belong, and the other way round (C03).
+
+    Args:
+        manifest: the release.
+        formats: by image, what the device is set up for.
+
+    Raises:
+        SlotMismatchError: an image is of the other format.
+    """
+    for image in manifest.images:
+        expected = formats.get(image.slot, image.format)
+        if image.format is not expected:
+            raise SlotMismatchError(
+                f"release {manifest.version}, image {image.slot}: expected a {expected.value} image, "
+                f"got a {image.format.value} image; [file_systems] in the settings names the tar ones"
             )
 
 

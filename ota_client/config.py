@@ -9,11 +9,14 @@ from typing import Final
 
 from ota_client.agent_settings import AgentSettings, Hooks
 from ota_client.bootcontrol.settings import BootSettings
+from ota_client.counters.settings import CounterSettings
 from ota_client.errors import ConfigError
 from ota_client.formats.strict import NAME_RULE, Fields, is_name
 from ota_client.formats.version import Version
+from ota_client.images.settings import FileSystemSettings
 from ota_client.manifest import ROLLBACK_INDEX_MAX
 from ota_client.network.settings import HttpSettings
+from ota_client.verity import VerityArguments
 
 _LONGEST: Final = 32 * 1024
 _URLS_MOST: Final = 16
@@ -42,6 +45,8 @@ class DeviceConfig:
         urls: of the repository and its mirrors, tried in turn; each ends in ``/``.
         state_dir: on a partition that updates do not touch.
         slots: by slot (``A``), by image (``rootfs``), the file or block device.
+        file_systems: by image, for those that are tar files.
+        verity: how a root hash gets to the kernel.
     """
 
     product: str
@@ -53,7 +58,10 @@ class DeviceConfig:
     firmware: Firmware
     slots: Mapping[str, Mapping[str, str]]
     boot: BootSettings
+    counter: CounterSettings = field(default_factory=CounterSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    file_systems: Mapping[str, FileSystemSettings] = field(default_factory=dict)
+    verity: VerityArguments = field(default_factory=VerityArguments)
     agent: AgentSettings = field(default_factory=AgentSettings)
     hooks: Hooks = field(default_factory=Hooks)
 
@@ -84,6 +92,7 @@ class DeviceConfig:
         fields = Fields(table, where, ConfigError)
         path = _path(fields, folder)
         boot, network = fields.table("boot"), _optional(fields, "network")
+        counter = _optional(fields, "rollback_counter")
         http = HttpSettings.read(network, _path(network, folder))
         config = cls(
             product=fields.name("product"),
@@ -93,9 +102,12 @@ class DeviceConfig:
             urls=_urls(fields, insecure_http=http.insecure_http),
             state_dir=path("state_dir"),
             firmware=_firmware(fields.table("firmware")),
-            slots=_slots(fields, folder),
+            slots=(slots := _slots(fields, folder)),
             boot=BootSettings.read(boot, _path(boot, folder)),
+            counter=CounterSettings.read(counter, _path(counter, folder)),
             http=http,
+            file_systems=_file_systems(_optional(fields, "file_systems"), slots),
+            verity=VerityArguments.read(_optional(fields, "verity")),
             agent=AgentSettings.read(_optional(fields, "agent")),
             hooks=Hooks.read(_optional(fields, "hooks")),
         )
@@ -154,6 +166,18 @@ def _slot(table: Fields, folder: Path) -> dict[str, str]:
     return {
         image: str(path(image)) if is_name(image) else table.fail(image, f"a name of {NAME_RULE}", image)
         for image in table.names()
+    }
+
+
+def _file_systems(
+    fields: Fields, slots: Mapping[str, Mapping[str, str]]
+) -> dict[str, FileSystemSettings]:
+    images = next(iter(slots.values()))
+    return {
+        image: FileSystemSettings.read(fields.table(image))
+        if image in images
+        else fields.fail(image, f"an image of {', '.join(images)}", image)
+        for image in fields.names()
     }
 
 

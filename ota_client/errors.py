@@ -34,6 +34,12 @@ class FetchError(OtaError):
     retryable = True
 
 
+class ConnectionLostError(FetchError):
+    """No connection could be made, or it broke off or fell silent; a new one may do better."""
+
+    code = "connection"
+
+
 class HttpStatusError(FetchError):
     """The server answered with a status that is no success."""
 
@@ -60,6 +66,18 @@ class RedirectRefusedError(FetchError):
     """A redirect leads to another host or to plain HTTP (C04)."""
 
     code = "redirect-refused"
+
+
+class CaptivePortalError(FetchError):
+    """A web page came in place of the repository's file: a network that wants a login, or a proxy."""
+
+    code = "captive-portal"
+
+
+class QuotaError(FetchError):
+    """The device has fetched as many bytes today as ``daily_limit_bytes`` allows."""
+
+    code = "quota"
 
 
 class VerificationError(OtaError):
@@ -218,6 +236,19 @@ class BusyError(InstallError):
     """Another agent holds this device's lock (D10)."""
 
     code = "busy"
+    retryable = True
+
+
+class CounterError(InstallError):
+    """The hardware that keeps the stored rollback index was cleared or exchanged, or refuses."""
+
+    code = "rollback-counter"
+
+
+class CounterUnavailableError(CounterError):
+    """The hardware that keeps the stored rollback index does not answer now."""
+
+    code = "rollback-counter-unavailable"
     retryable = True
 
 

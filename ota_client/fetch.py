@@ -2,13 +2,15 @@
 
 Carries bytes and decides nothing: what arrives is verified by ``trust.py`` and against the payload's
 signed index. Its own duty is that no server can hurt by how it answers: endless (A15), slow (A16),
-compressed or cut short (A32), or from somewhere else (C04). Trying again is the caller's business.
+compressed or cut short (A32), or from somewhere else (C04). A connection that breaks is tried again.
 """
 
-import logging
+import random
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
@@ -17,18 +19,19 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from ota_client.errors import FetchError, RedirectRefusedError
-from ota_client.network.answer import FOREIGN_ERRORS, Answer, RangeBody, cause
+from ota_client.errors import ConnectionLostError, FetchError, RedirectRefusedError
+from ota_client.network.answer import FOREIGN_ERRORS, Answer, broken
+from ota_client.network.attempts import Attempts
 from ota_client.network.connections import CURRENT_GUARD, GUARDED_POOLS
+from ota_client.network.daily_limit import DailyLimit
+from ota_client.network.portal import check_portal
+from ota_client.network.ranges import RangeBody, Ranges
+from ota_client.network.rate_limit import RateLimit
 from ota_client.network.settings import HttpSettings
 from ota_client.network.tls import client_context
 from ota_client.network.urls import check_url, same_origin, shown_url
-from ota_client.network.wire_guard import Clock, WireGuard
+from ota_client.network.wire_guard import PIECE_MOST_BYTES, Clock, WireGuard
 
-_log = logging.getLogger(__name__)
-
-_OK = 200
-_PARTIAL_CONTENT = 206
 _REDIRECTS = {301, 302, 303, 307, 308}
 _REDIRECTS_MOST = 3
 # Status line, headers and interim answers; http.client alone would take 6 MB of headers.
@@ -42,17 +45,30 @@ class HttpFetcher:
 
     Args:
         settings: certificates, limits, deadlines.
+        daily_limit: counts bytes, and ends payloads for the day; None counts nothing.
         clock: monotonic seconds.
+        sleep: waits so many seconds: between attempts, and for the rate limit.
+        random: from 0 up to, not including, 1: spreads the attempts of a fleet.
 
     Raises:
         ConfigError: a certificate or key file cannot be read.
     """
 
-    def __init__(self, settings: HttpSettings, *, clock: Clock = time.monotonic) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._warned_of_no_ranges = False
+    def __init__(
+        self,
+        settings: HttpSettings,
+        *,
+        daily_limit: DailyLimit | None = None,
+        clock: Clock = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        self._settings, self._daily_limit = settings, daily_limit
+        self._clock, self._sleep, self._random = clock, sleep, random
+        rate = settings.rate_limit_bytes_s
+        self._rate_limit = RateLimit(rate, clock=clock, sleep=sleep) if rate else None
         self._session = _new_session(settings)
+        self._ranges = Ranges(self)
 
     def __enter__(self) -> Self:
         return self
@@ -62,10 +78,11 @@ class HttpFetcher:
 
     def close(self) -> None:
         """Close all connections."""
+        self._ranges.close()
         self._session.close()
 
     def get(self, url: str, *, max_bytes: int) -> bytes:
-        """Fetch a whole small file.
+        """Fetch a whole small file; the day's limit counts it and never refuses it.
 
         Raises:
             ConfigError: ``url`` is not an ``https://`` address.
@@ -73,20 +90,26 @@ class HttpFetcher:
             ResponseTooLongError: the body has more than ``max_bytes`` (A15).
             SlowRetrievalError: it comes too slowly (A16).
             RedirectRefusedError: a redirect leads elsewhere (C04).
+            CaptivePortalError: a web page came.
+            ConnectionLostError: no attempt brought it.
             FetchError: anything else that went wrong.
         """
-        deadline_s = self._settings.small_file_deadline_s
-        with self._answer(url, {}, max_bytes=max_bytes, deadline_s=deadline_s) as answer:
-            if answer.status != _OK:
-                answer.skip_if_short()
-                raise answer.status_error(_OK)
-            return answer.read_to_end(max_bytes)
+        guard = self.guard(url, self._settings.small_file_deadline_s)
+        attempts = self.attempts(guard)
+        with self._counted():
+            while True:
+                try:
+                    return self._get(url, guard, max_bytes)
+                except ConnectionLostError as e:
+                    self.hang_up()
+                    attempts.again(e)
 
     @contextmanager
     def open_range(self, url: str, *, start: int, stop: int) -> Iterator[RangeBody]:
-        """Open the bytes from ``start`` up to, not including, ``stop`` in one request.
+        """Open the bytes from ``start`` up to, not including, ``stop``.
 
-        A server that does not know ranges answers with the whole file: what comes before ``start`` is
+        While they are read, a connection that breaks is followed by a new one that goes on where it
+        broke. A server that does not know ranges answers with the whole file: what is not asked for is
         then read and thrown away, with a warning.
 
         Raises:
@@ -94,57 +117,95 @@ class HttpFetcher:
             HttpStatusError: the server answered, with a status that is no success.
             SlowRetrievalError: it comes too slowly (A16).
             RedirectRefusedError: a redirect leads elsewhere (C04).
+            CaptivePortalError: a web page came.
+            QuotaError: the day's limit is used up.
+            ConnectionLostError: attempts without progress; the next call resumes.
             FetchError: anything else that went wrong.
             ValueError: the range is empty.
         """
         if not 0 <= start < stop:
             raise ValueError(f"expected 0 <= start < stop, got {start} and {stop}")
-        headers = {"Range": f"bytes={start}-{stop - 1}"}
-        deadline_s = self._settings.deadline_s
-        with self._answer(url, headers, max_bytes=stop, deadline_s=deadline_s) as answer:
-            if answer.status == _OK:
-                self._skip(answer, start)
-            elif answer.status == _PARTIAL_CONTENT:
-                answer.check_content_range(start, stop)
-            else:
-                raise answer.status_error(_PARTIAL_CONTENT)
-            yield RangeBody(answer, stop - start)
+        with self._counted(), self._ranges.open(url, start, stop) as body:
+            yield body
 
-    def _skip(self, answer: Answer, size_bytes: int) -> None:
-        if not self._warned_of_no_ranges:
-            self._warned_of_no_ranges = True
-            _log.warning(
-                "%s: the server ignores Range requests: each resumed download costs the whole file",
-                answer.url,
-            )
-        RangeBody(answer, size_bytes).skip()
-
-    @contextmanager
-    def _answer(
-        self, url: str, headers: dict[str, str], *, max_bytes: int, deadline_s: float
-    ) -> Iterator[Answer]:
+    def ask(self, url: str, headers: dict[str, str], guard: WireGuard, *, most_bytes: int) -> Answer:
+        """Send one request and follow its redirects; for ``Ranges``."""
         check_url(url, insecure_http=self._settings.insecure_http)
-        # Set for the request alone: the answer keeps its own.
-        token = CURRENT_GUARD.set(self._guard(url, max_bytes, deadline_s))
-        try:
+        # Twice: a body in small chunks carries as many bytes again of chunk sizes.
+        guard.allow(2 * most_bytes + (_REDIRECTS_MOST + 1) * _HEAD_MOST_BYTES)
+        with self._watched(guard):
             response = self._follow(url, headers)
-        finally:
-            CURRENT_GUARD.reset(token)
-        with response:
-            answer = Answer(shown_url(url), response.status_code, response.headers, response.raw)
+        answer = Answer(shown_url(url), response.status_code, response.headers, response.raw)
+        try:
             answer.check_encoding()
-            yield answer
+        except FetchError:
+            answer.close()
+            raise
+        return answer
 
-    def _guard(self, url: str, max_bytes: int, deadline_s: float) -> WireGuard:
+    def guard(self, url: str, deadline_s: float = 0) -> WireGuard:
+        """What one file or range may cost; by default the deadline is a payload's."""
+        limit = self._settings.rate_limit_bytes_s
         return WireGuard(
             shown_url(url),
             minimum_rate_bytes_s=self._settings.minimum_rate_bytes_s,
             window_s=self._settings.rate_window_s,
-            deadline_s=deadline_s,
-            # Twice: a body in small chunks carries as many bytes again of chunk sizes.
-            most_bytes=2 * max_bytes + (_REDIRECTS_MOST + 1) * _HEAD_MOST_BYTES,
+            deadline_s=deadline_s or self._settings.deadline_s,
             clock=self._clock,
+            # Small reads, so that a slow rate is a trickle and no row of bursts.
+            piece_bytes=min(PIECE_MOST_BYTES, max(1024, limit // 4)) if limit else PIECE_MOST_BYTES,
+            toll=self._took,
         )
+
+    def attempts(self, guard: WireGuard) -> Attempts:
+        """How often one file or range is tried."""
+        return Attempts(self._settings.attempts, guard, sleep=self._sleep, random=self._random)
+
+    def hang_up(self) -> None:
+        """Forget all connections: the next one looks the host up again."""
+        self._session.close()
+
+    def check_daily_limit(self, needed_bytes: int) -> None:
+        """Refuse what the day's limit has no room for; raises ``QuotaError``."""
+        if self._daily_limit is not None:
+            self._daily_limit.check(needed_bytes)
+
+    def _took(self, got_bytes: int) -> None:
+        if self._daily_limit is not None:
+            self._daily_limit.took(got_bytes)
+        if self._rate_limit is not None:
+            self._rate_limit.took(got_bytes)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            if self._daily_limit is not None:
+                self._daily_limit.settle()
+
+    @contextmanager
+    def _watched(self, guard: WireGuard) -> Iterator[None]:
+        began_s, spent_s = self._clock(), guard.spent_s
+        # Set for the request alone: the answer keeps its own.
+        token = CURRENT_GUARD.set(guard)
+        try:
+            yield
+        finally:
+            CURRENT_GUARD.reset(token)
+            # To look the host up and to connect; what was read has been counted.
+            guard.spend(max(0.0, self._clock() - began_s - (guard.spent_s - spent_s)))
+
+    def _get(self, url: str, guard: WireGuard, max_bytes: int) -> bytes:
+        answer = self.ask(url, {}, guard, most_bytes=max_bytes)
+        try:
+            check_portal(answer)
+            if answer.status != HTTPStatus.OK:
+                answer.skip_if_short()
+                raise answer.status_error(HTTPStatus.OK)
+            return answer.read_to_end(max_bytes)
+        finally:
+            answer.close()
 
     def _follow(self, url: str, headers: dict[str, str]) -> requests.Response:
         for _ in range(_REDIRECTS_MOST + 1):
@@ -159,13 +220,13 @@ class HttpFetcher:
         )
 
     def _request(self, url: str, headers: dict[str, str]) -> requests.Response:
-        timeout_s = self._settings.timeout_s
+        timeout_s, outer = self._settings.timeout_s, sys.exception()
         try:
             return self._session.get(
                 url, headers=headers, stream=True, allow_redirects=False, timeout=(timeout_s, timeout_s)
             )
         except FOREIGN_ERRORS as e:
-            raise FetchError(f"{shown_url(url)}: no answer: {cause(e)}") from e
+            raise broken(f"{shown_url(url)}: no answer", e, outer) from e
 
 
 class _Adapter(HTTPAdapter):

@@ -4,7 +4,8 @@ import json
 import logging
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from ota_client.agent_settings import Hooks
 from ota_client.errors import HookError
@@ -19,10 +20,21 @@ class HookRunner:
 
     hooks: Hooks
     environment: Mapping[str, str]
+    slots: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def pre_install(self, check: Check) -> None:
         """Ask whether to install now; raises ``HookError`` when the command says no."""
         self._run("pre_install", self.hooks.pre_install, check)
+
+    def post_write(self, check: Check, slot: str) -> None:
+        """Show the slot that was written; raises ``HookError`` when the command does not accept it.
+
+        The images are read back after it: it may look at them, and not change them (C05).
+        """
+        paths = {
+            f"RATCHET_IMAGE_{_variable(image)}": path for image, path in self.slots.get(slot, {}).items()
+        }
+        self._run("post_write", self.hooks.post_write, check, {"RATCHET_SLOT": slot, **paths})
 
     def post_install(self, check: Check) -> None:
         """Tell that a release waits for the next boot."""
@@ -49,7 +61,13 @@ class HookRunner:
         except HookError as e:
             _log.error("%s", e)
 
-    def _run(self, name: str, command: Sequence[str], check: Check | None) -> None:
+    def _run(
+        self,
+        name: str,
+        command: Sequence[str],
+        check: Check | None,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         if not command:
             return
         offered = check.offered if check else None
@@ -58,7 +76,7 @@ class HookRunner:
             subprocess.run(  # noqa: S603 the command is the integrator's own
                 command,
                 input=json.dumps(check.to_fields() if check else {}).encode(),
-                env={**self.environment, **facts},
+                env={**self.environment, **facts, **more},
                 timeout=self.hooks.deadline_s,
                 check=True,
             )
@@ -72,3 +90,7 @@ class HookRunner:
             ) from e
         except OSError as e:
             raise HookError(f"hook {name}: expected to run {command[0]}, got {e.strerror}") from e
+
+
+def _variable(image: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in image.upper())

@@ -1,5 +1,6 @@
 """One installation: from a verified release to a slot that the next boot tries."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
@@ -24,6 +25,9 @@ class Installation:
         urls: of the repository and its mirrors.
         release: what to install.
         slot: where; not the running one.
+        arguments: kernel arguments for the boot loader to start it with.
+        written: called when all images are written, before they are read back; what it raises stops
+            the installation.
         progress: told of every region that is written, and read back.
     """
 
@@ -35,10 +39,13 @@ class Installation:
         *,
         release: VerifiedRelease,
         slot: str,
+        arguments: str,
+        written: Callable[[], None],
         progress: ProgressCallback,
     ) -> None:
         self._ports, self._fetcher, self._urls = ports, fetcher, urls
         self._release, self._slot, self._progress = release, slot, progress
+        self._arguments, self._written = arguments, written
 
     def run(self) -> None:
         """Install; after any interruption, running it again goes on where it stopped.
@@ -66,7 +73,8 @@ class Installation:
         counter = ProgressCounter(self._progress, Stage.DOWNLOADING, total)
         for image, index in indexes:
             self._write(image, index, resume=resume, counter=counter)
-        # 4. Read back from the medium
+        # 4. Read back from the medium; what the device's own command changed is found too
+        self._written()
         counter = ProgressCounter(self._progress, Stage.VERIFYING, total)
         for image in manifest.images:
             slots.read_back(image, slot=self._slot, advance=counter)
@@ -76,7 +84,7 @@ class Installation:
         state = state.with_slot(self._slot, replace(content, complete=True))
         store.save(state)
         # 7. ONE atomic boot-state write
-        slots.activate(self._slot)
+        slots.activate(self._slot, self._arguments)
         # 8. Expect it: if another slot runs after this, the device fell back
         store.save(replace(state, trial=self._slot))
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from ota_client.errors import ManifestError
 from ota_client.formats.strict import Fields, canonical_json, format_time, is_name, parse_canonical_json
 from ota_client.formats.version import Version
+from ota_client.verity import Verity
 
 FORMAT = "ratchet-manifest/1"
 PAYLOAD_FORMAT = "ratchet-regions/1"
@@ -68,20 +69,31 @@ class Payload:
     data_bytes: int
 
 
+class ImageFormat(StrEnum):
+    """What an image's bytes are, and so how they get into the slot."""
+
+    RAW = "raw"
+    TAR = "tar"
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """One image of a release and the slot that it ends in.
 
     Attributes:
         slot: the signed name of the slot, such as ``rootfs``; never a device path (C03).
-        size_bytes: of the bytes that end in the slot.
+        size_bytes: of the image's bytes; a raw image's are those that end in the slot.
         sha256: of the same bytes, in hexadecimal.
+        verity: the hash tree at its end, if it has one.
+        format: a tar image is unpacked into a fresh file system (C03).
     """
 
     slot: str
     size_bytes: int
     sha256: str
     payload: Payload
+    verity: Verity | None = None
+    format: ImageFormat = ImageFormat.RAW
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +130,10 @@ class ReleaseManifest:
     def advisories_since(self, running: Version) -> tuple[Advisory, ...]:
         """The advisories that installing this release on ``running`` newly answers."""
         return tuple(a for a in self.advisories if running < a.fixed_in <= self.version)
+
+    def hash_trees(self) -> tuple[tuple[str, Verity], ...]:
+        """The images that have a dm-verity hash tree, and these trees."""
+        return tuple((image.slot, image.verity) for image in self.images if image.verity is not None)
 
     def to_bytes(self) -> bytes:
         """Write the manifest as canonical JSON."""
@@ -192,17 +208,47 @@ def _image(fields: Fields) -> Image:
             index_sha256=payload.sha256("index_sha256"),
             data_bytes=payload.integer("data_bytes"),
         ),
+        verity=_verity(fields.table("verity")) if fields.has("verity") else None,
+        format=_format(fields),
     )
     if image.payload.format != PAYLOAD_FORMAT:
         payload.fail("format", PAYLOAD_FORMAT, image.payload.format)
+    _check_verity(fields, image)
     payload.finish()
     fields.finish()
     return image
 
 
+def _format(fields: Fields) -> ImageFormat:
+    if not fields.has("format"):
+        return ImageFormat.RAW
+    form = fields.text("format")
+    # a raw image does not say so: there is one way to write each manifest (A29)
+    return ImageFormat.TAR if form == ImageFormat.TAR else fields.fail("format", ImageFormat.TAR, form)
+
+
+def _verity(table: Fields) -> Verity:
+    verity = Verity(
+        root_hash=table.sha256("root_hash"),
+        salt=table.sha256("salt"),
+        data_blocks=table.integer("data_blocks", lowest=1),
+    )
+    table.finish()
+    return verity
+
+
+def _check_verity(fields: Fields, image: Image) -> None:
+    if image.verity is None:
+        return
+    expected = image.verity.image_bytes
+    if image.format is not ImageFormat.RAW or image.size_bytes != expected:
+        got = f"{image.format.value} of {image.size_bytes} bytes"
+        fields.fail("verity", f"a raw image of {expected} bytes, its hash tree included", got)
+
+
 def _image_fields(image: Image) -> dict[str, object]:
-    payload = image.payload
-    return {
+    payload, verity = image.payload, image.verity
+    value: dict[str, object] = {
         "slot": image.slot,
         "bytes": image.size_bytes,
         "sha256": image.sha256,
@@ -213,6 +259,13 @@ def _image_fields(image: Image) -> dict[str, object]:
             "data_bytes": payload.data_bytes,
         },
     }
+    if verity is not None:
+        value["verity"] = {
+            "root_hash": verity.root_hash,
+            "salt": verity.salt,
+            "data_blocks": verity.data_blocks,
+        }
+    return value if image.format is ImageFormat.RAW else {**value, "format": image.format.value}
 
 
 def _advisory(fields: Fields) -> Advisory:

@@ -7,7 +7,7 @@ so that neighbours are fetched by one Range request. The layout is in docs/refer
 
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -204,6 +204,23 @@ def _decompress(region: Region, frame: bytes) -> bytes:
             f"{region.size_bytes} bytes, got another length"
         )
     return content
+
+
+def contents(index: Index, read: Callable[[int], bytes]) -> Iterator[bytes]:
+    """The image's bytes in order, region by region, each checked.
+
+    Args:
+        index: of the payload.
+        read: reads so many of the data's bytes, from its beginning on.
+
+    Raises:
+        PayloadError: the data is not what the index says.
+    """
+    for region in index.regions:
+        if region.codec is Codec.ZERO:
+            yield bytes(region.size_bytes)
+        else:
+            yield decode_frame(region, read(region.frame_bytes))
 
 
 @lru_cache(maxsize=4)

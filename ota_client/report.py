@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from ota_client.bootcontrol import BootStatus
 from ota_client.config import DeviceConfig
+from ota_client.counters.health import CounterReport
 from ota_client.formats.version import Version
 from ota_client.manifest import Advisory, ReleaseManifest
+from ota_client.network.daily_limit import TrafficReport
 from ota_client.recovery import Phase, Recovery
 from ota_client.release import VerifiedRelease
 from ota_client.state import BadRelease, DeviceState
@@ -75,6 +77,8 @@ class Status:
 
     Attributes:
         stored_rollback_index: no release below it is accepted.
+        rollback_counter: where that index is kept, and whether all is well there.
+        traffic: of the day's allowance; None where there is no ``daily_limit_bytes``.
         root_version: of the TUF root last trusted; an old one on a live fleet hints at a mirror that
             withholds roots (A10). 0 before the first check.
         advisories: between the running release and the one the last check offered.
@@ -87,6 +91,8 @@ class Status:
     phase: Phase
     running: Version
     stored_rollback_index: int
+    rollback_counter: CounterReport
+    traffic: TrafficReport | None
     root_version: int
     slots: tuple[SlotReport, ...]
     offered: Version | None
@@ -101,6 +107,8 @@ class Status:
         boot: BootStatus,
         *,
         stored_index: int,
+        counter: CounterReport,
+        traffic: TrafficReport | None,
         offered: ReleaseManifest | None,
     ) -> "Status":
         """Put the parts together."""
@@ -114,6 +122,8 @@ class Status:
             phase=found.phase,
             running=running,
             stored_rollback_index=stored_index,
+            rollback_counter=counter,
+            traffic=traffic,
             root_version=root.version if root else 0,
             slots=_slot_reports(boot, found.state),
             offered=offered.version if offered else None,
@@ -130,6 +140,8 @@ class Status:
             "phase": self.phase.value,
             "running_version": str(self.running),
             "stored_rollback_index": self.stored_rollback_index,
+            "rollback_counter": self.rollback_counter.to_fields(),
+            "traffic": self.traffic.to_fields() if self.traffic else None,
             "root_version": self.root_version,
             "slots": [_slot_fields(slot) for slot in self.slots],
             "offered_version": str(self.offered) if self.offered else None,

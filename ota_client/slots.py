@@ -3,27 +3,21 @@
 This is the only file that drives a boot control, and it writes nothing but a ``VerifiedRelease``.
 """
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from typing import Final
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from ota_client.bootcontrol import BootControl, BootStatus
-from ota_client.disk.storage import Storage, StorageFile
+from ota_client.disk.storage import Storage
 from ota_client.errors import BootControlError, ReadBackError, StorageError
-from ota_client.manifest import Image
-from ota_client.network.fetcher import Body
-from ota_client.payload import Codec, Index, Region, decode_frame, runs
+from ota_client.images.raw import Advance, OpenFrames, digest_of, write_raw
+from ota_client.manifest import Image, ImageFormat
+from ota_client.payload import Index
 from ota_client.release import VerifiedRelease
 
-_PIECE_BYTES: Final = 1024 * 1024
-_ZEROS: Final = bytes(_PIECE_BYTES)
-
-OpenFrames = Callable[[int, int], AbstractContextManager[Body]]
-"""Opens the payload's data from one offset up to, not including, another."""
-
-Advance = Callable[[int], None]
-"""Told how many more bytes of the image are done."""
+if TYPE_CHECKING:
+    # a device without tar images loads nothing for them
+    from ota_client.images.tree import TreeImages
 
 
 class Slots:
@@ -33,14 +27,29 @@ class Slots:
         storage: the disk.
         boot_control: the boot loader's side.
         paths: by slot (``A``), by image (``rootfs``), the file or block device.
+        trees: by image, for those that are unpacked into a file system.
     """
 
     def __init__(
-        self, storage: Storage, boot_control: BootControl, paths: Mapping[str, Mapping[str, str]]
+        self,
+        storage: Storage,
+        boot_control: BootControl,
+        paths: Mapping[str, Mapping[str, str]],
+        trees: "Mapping[str, TreeImages]" = MappingProxyType({}),
     ) -> None:
         self._storage = storage
         self._boot_control = boot_control
         self._paths = paths
+        self._trees = trees
+
+    def paths(self, slot: str) -> Mapping[str, str]:
+        """By image, the file or block device."""
+        return self._paths[slot]
+
+    def formats(self) -> dict[str, ImageFormat]:
+        """By image, what its bytes must be."""
+        images = next(iter(self._paths.values()))
+        return {name: ImageFormat.TAR if name in self._trees else ImageFormat.RAW for name in images}
 
     def status(self) -> BootStatus:
         """The boot loader's view; all of this device's slots are in it.
@@ -108,8 +117,7 @@ class Slots:
     ) -> None:
         """Write one image of a release and make it durable.
 
-        Each frame is checked before it is decompressed and each region before it is written. Memory
-        is bounded by a frame and a region.
+        Every byte is checked before it is written. Memory is bounded by a frame and a region.
 
         Args:
             release: where the image comes from.
@@ -117,7 +125,8 @@ class Slots:
             index: the image's signed index.
             slot: the slot, set unbootable before.
             open_frames: reads the payload's data.
-            resume: skip the regions that are already right, after an attempt that was cut short.
+            resume: skip what is already right, after an attempt that was cut short; a file system is
+                made anew.
             advance: told of each region's bytes.
 
         Raises:
@@ -129,17 +138,12 @@ class Slots:
             raise StorageError(
                 f"expected an image of release {release.manifest.version}, got another one"
             )
-        with self._storage.open(self._paths[slot][image.slot], writable=True) as file:
-            missing = tuple(_missing(file, index, advance)) if resume else index.regions
-            for region in missing:
-                if region.codec is Codec.ZERO:
-                    _clear(file, region.offset, region.size_bytes)
-                    advance(region.size_bytes)
-            for run in runs(missing):
-                _write_run(file, run, open_frames, advance)
-            # what an older, longer image left behind must not be taken for part of this one (C07)
-            _clear(file, index.image_bytes, file.size_bytes - index.image_bytes)
-            file.sync()
+        path = self._paths[slot][image.slot]
+        if image.format is ImageFormat.TAR:
+            self._trees[image.slot].write(path, index, open_frames, advance)
+            return
+        with self._storage.open(path, writable=True) as file:
+            write_raw(file, index, open_frames, advance, resume=resume)
 
     def read_back(self, image: Image, *, slot: str, advance: Advance) -> None:
         """Read an image from the medium and hash it (C05, D07).
@@ -148,45 +152,14 @@ class Slots:
             ReadBackError: the slot does not hold the image.
             StorageError: the disk failed.
         """
-        digest = hashlib.sha256()
-        with self._storage.open(self._paths[slot][image.slot], writable=False) as file:
-            for offset, length in _pieces(0, image.size_bytes):
-                digest.update(file.read_at(offset, length))
-                advance(length)
-        if digest.hexdigest() != image.sha256:
+        path = self._paths[slot][image.slot]
+        if image.format is ImageFormat.TAR:
+            self._trees[image.slot].read_back(path, image.size_bytes, advance)
+            return
+        with self._storage.open(path, writable=False) as file:
+            found = digest_of(file, image.size_bytes, advance)
+        if found != image.sha256:
             raise ReadBackError(
                 f"slot {slot}, image {image.slot}: expected sha256 {image.sha256}, read back "
-                f"{digest.hexdigest()}; the medium may be worn out"
+                f"{found}; the medium may be worn out"
             )
-
-
-def _write_run(
-    file: StorageFile, run: tuple[Region, ...], open_frames: OpenFrames, advance: Advance
-) -> None:
-    with open_frames(run[0].frame_offset, run[-1].frame_end) as body:
-        for region in run:
-            content = decode_frame(region, body.read(region.frame_bytes))
-            file.write_at(region.offset, content)
-            advance(region.size_bytes)
-
-
-def _missing(file: StorageFile, index: Index, advance: Advance) -> Iterator[Region]:
-    for region in index.regions:
-        content = file.read_at(region.offset, region.size_bytes)
-        if hashlib.sha256(content).digest() == region.sha256:
-            advance(region.size_bytes)
-        else:
-            yield region
-
-
-def _clear(file: StorageFile, start: int, size_bytes: int) -> None:
-    # Reading is cheaper than writing, and spares the flash what is zero already.
-    for offset, length in _pieces(start, size_bytes):
-        zeros = _ZEROS[:length]
-        if file.read_at(offset, length) != zeros:
-            file.write_at(offset, zeros)
-
-
-def _pieces(start: int, size_bytes: int) -> Iterator[tuple[int, int]]:
-    for offset in range(start, start + size_bytes, _PIECE_BYTES):
-        yield offset, min(_PIECE_BYTES, start + size_bytes - offset)

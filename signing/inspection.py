@@ -109,8 +109,14 @@ def _manifest_facts(manifest: ReleaseManifest) -> Facts:
     }
     for image in manifest.images:
         facts[f"image {image.slot}"] = (
-            f"{image.size_bytes} bytes, sha256 {image.sha256}, payload {image.payload.data_bytes} bytes"
+            f"{image.format.value}, {image.size_bytes} bytes, sha256 {image.sha256}, "
+            f"payload {image.payload.data_bytes} bytes"
         )
+        if image.verity is not None:
+            facts[f"verity {image.slot}"] = (
+                f"root hash {image.verity.root_hash}, salt {image.verity.salt}, "
+                f"{image.verity.data_blocks} data blocks"
+            )
     for advisory in manifest.advisories:
         facts[f"advisory {advisory.id}"] = (
             f"{advisory.severity}, fixed in {advisory.fixed_in}: {advisory.summary} {advisory.action}"

@@ -1,16 +1,13 @@
 """Image -> payload: each region hashed and compressed by itself, on all cores, in order."""
 
-import errno
 import hashlib
 import os
-import stat
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -24,6 +21,7 @@ from ota_client.payload import (
     Region,
     zero_digest,
 )
+from signing.image_file import open_image, read_pieces, zeros
 from signing.storage.files import sync_folder
 
 if sys.version_info >= (3, 14):
@@ -90,7 +88,7 @@ def encode_image(
         ConfigError: the image is missing, empty, too large for its regions, or changes while it is read.
         OSError: the disk is full, say; nothing is left behind.
     """
-    with _open_image(image) as (source, image_bytes):
+    with open_image(image) as (source, image_bytes):
         size = default_region_bytes(image_bytes) if region_bytes is None else region_bytes
         _check_region_bytes(size)
         _check_count(image, image_bytes, size)
@@ -111,16 +109,6 @@ def encode_image(
         with _new_file(index) as file:
             file.write(encoded)
     return EncodedImage(made, len(encoded), hashlib.sha256(encoded).hexdigest(), data_hash.hexdigest())
-
-
-def check_image(image: Path) -> None:
-    """Refuse what cannot be encoded, before hours of work on the images beside it.
-
-    Raises:
-        ConfigError: the image is missing or empty, or is no file.
-    """
-    with _open_image(image):
-        return
 
 
 def _check_count(image: Path, image_bytes: int, region_bytes: int) -> None:
@@ -163,7 +151,7 @@ def _pack_all(
     pool = ThreadPoolExecutor(cores)
     waiting: deque[tuple[Future[_Packed], int]] = deque()
     try:
-        for content in _read_regions(source, image_bytes, region_bytes):
+        for content in read_pieces(source, image_bytes, region_bytes):
             waiting.append((pool.submit(_pack, content, level), len(content)))
             whole.update(content)
             if len(waiting) > 2 * cores:
@@ -176,67 +164,12 @@ def _pack_all(
 
 
 def _pack(content: bytes, level: int) -> _Packed:
-    if content is _zeros(len(content)) or content == _zeros(len(content)):
+    if content is zeros(len(content)) or content == zeros(len(content)):
         return _Packed(zero_digest(len(content)), Codec.ZERO, b"", _NO_FRAME)
     frame, codec = compress(content, level), Codec.ZSTD
     if len(frame) >= len(content):
         frame, codec = content, Codec.RAW
     return _Packed(hashlib.sha256(content).digest(), codec, frame, hashlib.sha256(frame).digest())
-
-
-def _read_regions(source: BinaryIO, image_bytes: int, region_bytes: int) -> Iterator[bytes]:
-    data_at = 0
-    for offset in range(0, image_bytes, region_bytes):
-        size = min(region_bytes, image_bytes - offset)
-        if data_at < offset + size:
-            data_at = max(data_at, _next_data(source, offset, image_bytes))
-        if data_at >= offset + size:
-            yield _zeros(size)
-            continue
-        yield _read_exactly(source, offset, size)
-
-
-def _read_exactly(source: BinaryIO, offset: int, size: int) -> bytes:
-    pieces = []
-    while size:
-        piece = os.pread(source.fileno(), size, offset)
-        if not piece:
-            raise ConfigError(
-                f"image {source.name}: expected more than {offset} bytes, it became shorter"
-            )
-        pieces.append(piece)
-        offset += len(piece)
-        size -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _next_data(source: BinaryIO, offset: int, end: int) -> int:
-    """Where the file has content again: holes of sparse images need not be read."""
-    try:
-        return os.lseek(source.fileno(), offset, os.SEEK_DATA)
-    except OSError as e:
-        # ENXIO: only a hole is left; anything else: this file system or device cannot tell
-        return end if e.errno == errno.ENXIO else offset
-
-
-@lru_cache(maxsize=2)
-def _zeros(size: int) -> bytes:
-    return bytes(size)
-
-
-@contextmanager
-def _open_image(path: Path) -> Iterator[tuple[BinaryIO, int]]:
-    try:
-        source = path.open("rb", buffering=0)
-    except OSError as e:
-        raise ConfigError(f"image {path}: {e.strerror}") from e
-    with source:
-        if not (stat.S_ISREG(mode := os.fstat(source.fileno()).st_mode) or stat.S_ISBLK(mode)):
-            raise ConfigError(f"image {path}: expected a file or a block device")
-        image_bytes = source.seek(0, os.SEEK_END)
-        if image_bytes == 0:
-            raise ConfigError(f"image {path}: expected at least one byte, got an empty file")
-        yield source, image_bytes
 
 
 @contextmanager

@@ -1,33 +1,37 @@
 """Images and facts -> a release: manifest, payloads and their entries in the product's role."""
 
-import hashlib
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
-from tuf.api.metadata import TargetFile, Targets
+from tuf.api.metadata import Targets
 
-from ota_client.errors import ConfigError, ManifestError
+from ota_client.errors import ConfigError, ManifestError, PayloadError
 from ota_client.formats.strict import NAME_RULE, is_name
 from ota_client.formats.version import Version
+from ota_client.images.archive import Archive
+from ota_client.images.files import Rules, checked
 from ota_client.manifest import (
-    PAYLOAD_FORMAT,
     ROLLBACK_INDEX_MAX,
     Advisory,
     Image,
-    Payload,
+    ImageFormat,
     ReleaseManifest,
     Sbom,
 )
 from signing import release_rules
 from signing.channel import check_channel_name, point_channel
-from signing.payload_encoder import DEFAULT_LEVEL, Progress, check_image, encode_image
+from signing.image_file import open_image, read_pieces
 from signing.product import delegation
 from signing.repository import Repository
+from signing.staged_files import Encoding, StagedFiles
 from signing.storage import metadata
 from signing.storage.catalog import Catalog, list_release, note_retired, read_catalog
-from signing.storage.files import sync_folder, write_over
+
+_PIECE_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class NewRelease:
         channels: that shall offer it.
         advisories: what it mends; those of its predecessors are carried over.
         sbom: a software bill of materials to publish with it.
+        verity: the images that get a dm-verity hash tree.
+        tars: the images that are tar files, unpacked into a file system by the device.
     """
 
     product: str
@@ -51,15 +57,12 @@ class NewRelease:
     advisories: tuple[Advisory, ...] = ()
     notes: str = ""
     sbom: Path | None = None
+    verity: tuple[str, ...] = ()
+    tars: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """How images are packed; see ``encode_image``."""
-
-    level: int = DEFAULT_LEVEL
-    region_bytes: int | None = None
-    progress: Progress | None = None
+    def format(self, slot: str) -> ImageFormat:
+        """What an image's bytes are."""
+        return ImageFormat.TAR if slot in self.tars else ImageFormat.RAW
 
 
 def check_release(repository: Repository, new: NewRelease) -> Catalog:
@@ -99,11 +102,9 @@ def add_release(
         folder = repository.staged_dir / "targets" / new.product / str(new.version)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            files = _StagedFiles(folder, f"{new.product}/{new.version}")
-            images = tuple(
-                _stage_image(files, slot, path, encoding or Encoding()) for slot, path in new.images
-            )
-            sbom = _stage_sbom(files, new.sbom) if new.sbom else None
+            files = StagedFiles(folder, f"{new.product}/{new.version}")
+            images = tuple(_stage_images(files, new, encoding or Encoding()))
+            sbom = files.add_sbom(new.sbom) if new.sbom else None
             manifest = _manifest(repository, catalog, new, images, sbom, now)
             entry = files.add("manifest.json", manifest.to_bytes())
             with repository.edit(new.product, Targets, now) as targets:
@@ -152,55 +153,12 @@ def read_manifest(
     return ReleaseManifest.from_bytes(repository.read_target(path, sha256))
 
 
-class _StagedFiles:
-    """The files of one release, and their entries for the product's role."""
-
-    def __init__(self, folder: Path, prefix: str) -> None:
-        self.folder = folder
-        self.entries: dict[str, TargetFile] = {}
-        self._prefix = prefix
-
-    def add(self, name: str, data: bytes) -> TargetFile:
-        """Store a small file."""
-        sha256 = hashlib.sha256(data).hexdigest()
-        write_over(self.folder / f"{sha256}.{name}", data)
-        return self.enter(name, len(data), sha256)
-
-    def enter(self, name: str, size_bytes: int, sha256: str) -> TargetFile:
-        """Make the entry of a file that lies in the folder."""
-        path = f"{self._prefix}/{name}"
-        if path in self.entries:
-            raise ConfigError(
-                f"{name}: expected files of different names in a release, got this one twice"
-            )
-        self.entries[path] = TargetFile(size_bytes, {"sha256": sha256}, path)
-        return self.entries[path]
-
-
-def _stage_image(files: _StagedFiles, slot: str, path: Path, encoding: Encoding) -> Image:
-    index_path, data_path = files.folder / f"{slot}.index", files.folder / f"{slot}.data"
-    encoded = encode_image(
-        path,
-        index_path,
-        data_path,
-        region_bytes=encoding.region_bytes,
-        level=encoding.level,
-        progress=encoding.progress,
-    )
-    index_path.rename(files.folder / f"{encoded.index_sha256}.{index_path.name}")
-    data_path.rename(files.folder / f"{encoded.data_sha256}.{data_path.name}")
-    sync_folder(files.folder)
-    files.enter(index_path.name, encoded.index_bytes, encoded.index_sha256)
-    files.enter(data_path.name, encoded.index.data_bytes, encoded.data_sha256)
-    payload = Payload(
-        PAYLOAD_FORMAT, encoded.index_bytes, encoded.index_sha256, encoded.index.data_bytes
-    )
-    return Image(slot, encoded.index.image_bytes, encoded.index.image_sha256.hex(), payload)
-
-
-def _stage_sbom(files: _StagedFiles, path: Path) -> Sbom:
-    entry = files.add(path.name, _read(path))
-    return Sbom(path.name, entry.length, entry.hashes["sha256"])
+def _stage_images(files: StagedFiles, new: NewRelease, encoding: Encoding) -> Iterator[Image]:
+    for slot, path in new.images:
+        if slot in new.verity:
+            yield files.add_verity_image(slot, path, encoding)
+        else:
+            yield files.add_image(slot, path, new.format(slot), encoding)
 
 
 def _manifest(
@@ -240,13 +198,6 @@ def _was_published(repository: Repository, product: str, version: Version) -> bo
     return found is not None and f"{product}/{version}/manifest.json" in found.signed.targets
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as e:
-        raise ConfigError(f"{path}: {e.strerror}") from e
-
-
 def _check_facts(new: NewRelease, hardware_ids: tuple[str, ...]) -> None:
     unknown = sorted(set(new.hardware_ids).difference(hardware_ids))
     if unknown or not new.hardware_ids:
@@ -266,8 +217,26 @@ def _check_facts(new: NewRelease, hardware_ids: tuple[str, ...]) -> None:
         raise ConfigError(f"min version: expected {new.version} at most, got {new.min_version}")
     if new.sbom is not None and not is_name(new.sbom.name):
         raise ConfigError(f"sbom: expected a file name of {NAME_RULE}, got {new.sbom.name!r}")
-    for _, path in new.images:
-        check_image(path)
+    raw = set(slots).difference(new.tars)
+    if not raw.issuperset(new.verity):
+        raise ConfigError(
+            f"verity: expected some of the raw images {', '.join(sorted(raw)) or '(none)'}, got "
+            f"{', '.join(new.verity)}"
+        )
+    # before hours of work on the images beside it
+    for slot, path in new.images:
+        with open_image(path) as (source, image_bytes):
+            if slot in new.tars:
+                _check_archive(path, read_pieces(source, image_bytes, _PIECE_BYTES))
+
+
+def _check_archive(path: Path, pieces: Iterator[bytes]) -> None:
+    """Refuse what no device could unpack; each device's settings may allow less."""
+    try:
+        for _ in checked(Archive(pieces), Rules(system=True)):
+            pass
+    except PayloadError as e:
+        raise ConfigError(f"image {path}: {e}") from e
 
 
 def list_releases(repository: Repository, product: str | None = None) -> list[Catalog]:

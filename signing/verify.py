@@ -1,8 +1,8 @@
 """Look at a published repository as a new device does; with ``deep``, at every byte of it."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,15 +12,17 @@ from tuf.api.metadata import Snapshot, Targets, Timestamp
 
 from ota_client.errors import PayloadError
 from ota_client.formats.version import Version
+from ota_client.manifest import Image
 from ota_client.network.directory import DirectoryFetcher
-from ota_client.network.fetcher import Body, Fetcher
-from ota_client.payload import INDEX_MOST_BYTES, Codec, Index, Region, decode_frame
+from ota_client.network.fetcher import Fetcher
+from ota_client.payload import INDEX_MOST_BYTES, Index, contents
 from ota_client.release import VerifiedImage, VerifiedRelease
 from ota_client.rollback import TrustFloor
 from ota_client.trust import TrustedRepository, refresh
 from signing.payload_encoder import Progress
 from signing.storage import metadata
 from signing.storage.catalog import Catalog, read_catalog
+from signing.verity import TreeCheck
 
 _METADATA_MOST_BYTES = 2_000_000
 
@@ -147,20 +149,27 @@ def verify_payload(
         PayloadError: it is not what the manifest says.
     """
     index = Index.from_bytes(image.index.fetch(fetcher, base_url, max_bytes=INDEX_MOST_BYTES))
+    described = next(i for i in release.manifest.images if i.slot == image.slot)
+    if not index.data_bytes:
+        check_content(described, index, lambda _: b"")
+        return
+    with fetcher.open_range(image.data.url(base_url), start=0, stop=index.data_bytes) as body:
+        check_content(described, index, body.read)
+
+
+def check_content(image: Image, index: Index, read: Callable[[int], bytes]) -> None:
+    """Decode an image and compare it with what its manifest says, its hash tree included.
+
+    Raises:
+        PayloadError: it is another.
+    """
     whole = hashlib.sha256()
-    if index.data_bytes:
-        with fetcher.open_range(image.data.url(base_url), start=0, stop=index.data_bytes) as body:
-            for region in index.regions:
-                whole.update(_content(region, body))
-    else:
-        for region in index.regions:
-            whole.update(bytes(region.size_bytes))
-    expected = next(i.sha256 for i in release.manifest.images if i.slot == image.slot)
-    if whole.hexdigest() != expected:
-        raise PayloadError(f"image {image.slot}: expected sha256 {expected}, got {whole.hexdigest()}")
-
-
-def _content(region: Region, body: Body) -> bytes:
-    if region.codec is Codec.ZERO:
-        return bytes(region.size_bytes)
-    return decode_frame(region, body.read(region.frame_bytes))
+    with closing(TreeCheck(image.slot, image.verity)) if image.verity else nullcontext() as tree:
+        for content in contents(index, read):
+            whole.update(content)
+            if tree is not None:
+                tree.add(content)
+    if whole.hexdigest() != image.sha256:
+        raise PayloadError(
+            f"image {image.slot}: expected sha256 {image.sha256}, got {whole.hexdigest()}"
+        )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from ota_client.disk.storage import Storage
 from ota_client.formats.strict import Fields
@@ -103,4 +103,17 @@ class LoaderSettings(Protocol):
             storage: the disk.
             slots: the names of the device's slots.
             booted: tells the slot that is running, for boot loaders that do not tell it themselves.
+        """
+
+
+@runtime_checkable
+class TellsRunningSlot(Protocol):
+    """Settings of a boot loader that tells by itself which slot is running."""
+
+    def running(self, storage: Storage) -> str | None:
+        """The slot that is running; None where this device's boot loader does not tell.
+
+        Raises:
+            BootControlError: what it tells is no slot.
+            StorageError: it cannot be read.
         """

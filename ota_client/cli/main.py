@@ -1,4 +1,4 @@
-"""``ota-client``: status, check, install, mark-good, mark-bad, run, simulate."""
+"""``ota-client``: status, check, install, mark-good, mark-bad, run, doctor, simulate."""
 
 import gc
 import logging
@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -16,17 +15,16 @@ from typing import Final
 import click
 
 from ota_client.agent import Agent, Surroundings
+from ota_client.cli.doctor import doctor
 from ota_client.cli.group import ErrorGroup, json_option, report
+from ota_client.cli.invocation import Invocation, hooks_of
 from ota_client.cli.log import configure_logging
 from ota_client.cli.output import check_text, status_text
 from ota_client.cli.simulate import simulate
-from ota_client.client import OtaClient
-from ota_client.config import DeviceConfig
-from ota_client.device import open_ports, provision
+from ota_client.device import provision, provision_counter
 from ota_client.disk.storage import DiskStorage
 from ota_client.errors import ConfigError
 from ota_client.formats.version import Version
-from ota_client.hooks import HookRunner
 from ota_client.progress import Progress, no_progress
 from ota_client.recovery import Phase
 from ota_client.report import Check, Status
@@ -37,27 +35,6 @@ _EPILOG: Final = (
     "12 refused, 14 install, 1 other. Shell completion: "
     'eval "$(_OTA_CLIENT_COMPLETE=bash_source ota-client)" (or zsh_source, fish_source).'
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """The settings file that the command line names."""
-
-    config: Path
-
-    def settings(self) -> DeviceConfig:
-        """Read the settings; plain HTTP is told at each start."""
-        config = DeviceConfig.load(self.config)
-        if config.http.insecure_http:
-            click.echo(
-                "warning: network.insecure_http is set: whoever listens sees what this device runs",
-                err=True,
-            )
-        return config
-
-    def client(self, config: DeviceConfig) -> OtaClient:
-        """The device, with its advisory hook."""
-        return OtaClient(config, open_ports(config), on_advisories=_hooks(config).advisories)
 
 
 @click.group(cls=ErrorGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,6 +58,7 @@ def main(context: click.Context, *, config: Path, verbose: bool) -> None:
 
 
 main.add_command(simulate)
+main.add_command(doctor)
 
 
 @main.command()
@@ -123,14 +101,16 @@ def install(
 ) -> None:
     """Install what is offered into the other slot; the next boot tries it. Exit 3: nothing new."""
     config = invocation.settings()
-    client, hooks = invocation.client(config), _hooks(config)
+    client, hooks = invocation.client(config), hooks_of(config)
     if dry_run:
         found = client.check(_parse_version(version))
     else:
         wanted = sys.stderr.isatty() if progress is None else progress
         bar = _ProgressBar() if wanted else no_progress
         waiting = client.status().phase is Phase.INSTALLED
-        found = client.install(_parse_version(version), progress=bar, approve=hooks.pre_install)
+        found = client.install(
+            _parse_version(version), progress=bar, approve=hooks.pre_install, accept=hooks.post_write
+        )
         if found.installed and not waiting:
             hooks.post_install(found)
     _show_check(found)
@@ -144,6 +124,16 @@ def provision_command(invocation: Invocation) -> None:
     config = invocation.settings()
     booted = provision(config, DiskStorage())
     report(f"slot {booted} is marked good ({config.boot.control})", {"booted": booted})
+
+
+@main.command("provision-counter")
+@json_option
+@click.option("--replace", is_flag=True, help="Begin anew where the TPM was cleared or exchanged.")
+@click.pass_obj
+def provision_counter_command(invocation: Invocation, *, replace: bool) -> None:
+    """Begin to keep the stored rollback index in the TPM that the settings name."""
+    found = provision_counter(invocation.settings(), DiskStorage(), replace=replace)
+    report(f"the {found.kind} keeps the stored rollback index: {found.index}", found.to_fields())
 
 
 @main.command("mark-good")
@@ -176,7 +166,7 @@ def run(invocation: Invocation, *, once: bool) -> None:
         random=random.SystemRandom().random,
         local_time=lambda: datetime.now().astimezone().time(),
     )
-    agent = Agent(invocation.client(config), config.agent, _hooks(config), surroundings)
+    agent = Agent(invocation.client(config), config.agent, hooks_of(config), surroundings)
     with DiskStorage().lock(str(config.state_dir / "agent.lock")):
         logging.getLogger("ota_client").info("the agent runs for %s", config.product)
         agent.run(once=once)
@@ -190,10 +180,6 @@ def _show_check(check: Check) -> None:
     report(check_text(check), check.to_fields())
     if check.offered is None:
         sys.exit(NOTHING_TO_DO)
-
-
-def _hooks(config: DeviceConfig) -> HookRunner:
-    return HookRunner(config.hooks, os.environ)
 
 
 def _parse_version(text: str | None) -> Version | None:

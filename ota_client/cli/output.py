@@ -1,6 +1,8 @@
 """What ``ota-client`` prints: one object as JSON for programs, or words for people."""
 
+from ota_client.counters.health import CounterReport
 from ota_client.manifest import Advisory
+from ota_client.network.daily_limit import TrafficReport
 from ota_client.recovery import Phase
 from ota_client.report import Check, SlotReport, Status
 
@@ -20,6 +22,8 @@ def status_text(status: Status) -> str:
         f"running         {status.running} in slot {running.name}",
         f"state           {_PHASES[status.phase]}",
         f"rollback index  {status.stored_rollback_index} stored; nothing below it is accepted",
+        *_counter_lines(status.rollback_counter),
+        *_traffic_lines(status.traffic),
         f"trusted root    {root}",
         "",
         *_slot_table(status.slots),
@@ -28,6 +32,20 @@ def status_text(status: Status) -> str:
     if status.offered is not None:
         lines += ["", f"offered         {status.offered}", *_advisory_lines(status.advisories)]
     return "\n".join(lines)
+
+
+def _counter_lines(counter: CounterReport) -> list[str]:
+    if counter.kind == "record":
+        return []
+    detail = f": {counter.detail}" if counter.detail else ""
+    return [f"kept by         record and {counter.kind}, {counter.health}{detail}"]
+
+
+def _traffic_lines(traffic: TrafficReport | None) -> list[str]:
+    if traffic is None:
+        return []
+    day = f" on {traffic.day}" if traffic.day else ""
+    return [f"fetched         {traffic.used_bytes} of {traffic.limit_bytes} bytes a day{day}"]
 
 
 def check_text(check: Check) -> str:

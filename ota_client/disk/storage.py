@@ -4,18 +4,24 @@ One port, so that a test can cut the power before every operation, tear every wr
 not made durable (see ``testing.py``).
 """
 
+import errno
 import fcntl
 import os
 import stat
+import struct
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
+from ota_client.disk.immutable import mutable
+from ota_client.disk.journal import flush_journal
 from ota_client.errors import BusyError, StorageError
 
 # no link is followed, and a planted pipe does not hold the device up (D09)
 _SAFE_FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# linux/fs.h, _IO(0x12, 119); architectures that number it otherwise refuse it, and do not discard
+_BLKDISCARD: Final = 0x1277
 
 
 class StorageFile(Protocol):
@@ -30,6 +36,12 @@ class StorageFile(Protocol):
 
     def write_at(self, offset: int, data: bytes) -> None:
         """Write all of ``data``; it is durable only after ``sync``."""
+
+    def discard(self, offset: int, length: int) -> None:
+        """Tell the medium that these bytes will be written anew; until then they may be anything.
+
+        Flash that knows so writes faster and wears less. A medium that cannot keeps what it has.
+        """
 
     def sync(self) -> None:
         """Make what was written durable, and drop it from the page cache.
@@ -52,6 +64,18 @@ class Storage(Protocol):
 
     def sync_name(self, path: str) -> None:
         """Make a file's name durable, should ``create`` have been cut short before that."""
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """The names in a folder, in order."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file; that is durable only after ``sync_name``."""
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Give a file of efivarfs other content by one write, durably; make it where need be."""
+
+    def flush_journal(self, path: str) -> None:
+        """Bring names and sizes past the file system's journal, for whoever reads it without replay."""
 
     def lock(self, path: str) -> AbstractContextManager[None]:
         """Hold an exclusive lock; raises ``BusyError`` when another process has it (D10)."""
@@ -90,6 +114,13 @@ class DiskFile:
             while written < len(data):
                 # a short write: the next one names its reason, such as a full disk (D08)
                 written += os.pwrite(self._descriptor, memoryview(data)[written:], offset + written)
+
+    def discard(self, offset: int, length: int) -> None:
+        """Discard on a block device; a file keeps its room on the disk (D08)."""
+        if stat.S_ISBLK(os.fstat(self._descriptor).st_mode):
+            # a hint: whoever cannot take it says so, and nothing is lost
+            with suppress(OSError):
+                fcntl.ioctl(self._descriptor, _BLKDISCARD, struct.pack("QQ", offset, length))
 
     def sync(self) -> None:
         """Make what was written durable, and drop it from the page cache."""
@@ -135,6 +166,38 @@ class DiskStorage:
             descriptor = os.open(Path(path).parent, os.O_DIRECTORY | os.O_RDONLY | os.O_CLOEXEC)
             try:
                 os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """The names in a folder, in order."""
+        with _storage_errors(folder):
+            return tuple(sorted(path.name for path in Path(folder).iterdir()))
+
+    def remove(self, path: str) -> None:
+        """Remove a file; that is durable only after ``sync_name``."""
+        with _storage_errors(path), mutable(path):
+            Path(path).unlink()
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Give a file of efivarfs other content by one write, durably; make it where need be."""
+        with _storage_errors(path), mutable(path):
+            flags = _SAFE_FLAGS | os.O_CREAT | os.O_WRONLY
+            descriptor = os.open(path, flags, stat.S_IRUSR | stat.S_IWUSR)
+            try:
+                _check_kind(descriptor, path)
+                # no fsync, which efivarfs refuses: the firmware has stored it when the write returns
+                if os.write(descriptor, data) != len(data):
+                    raise OSError(errno.EIO, os.strerror(errno.EIO))
+            finally:
+                os.close(descriptor)
+
+    def flush_journal(self, path: str) -> None:
+        """Bring names and sizes past the file system's journal, for whoever reads it without replay."""
+        with _storage_errors(path):
+            descriptor = os.open(path, _SAFE_FLAGS | os.O_RDONLY)
+            try:
+                flush_journal(descriptor)
             finally:
                 os.close(descriptor)
 

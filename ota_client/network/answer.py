@@ -2,16 +2,18 @@
 
 import re
 import ssl
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
+from urllib3.exceptions import IncompleteRead as CutShortError
 
-from ota_client.errors import FetchError, HttpStatusError, ResponseTooLongError
+from ota_client.errors import ConnectionLostError, FetchError, HttpStatusError, ResponseTooLongError
+from ota_client.network.wire_guard import PIECE_MOST_BYTES
 
-_PIECE_BYTES = 256 * 1024
 _SKIPPED_MOST_BYTES = 16 * 1024
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(?:\d{1,18}|\*)", re.ASCII)
 # What requests, urllib3 and the standard library let out; requests' own errors are OSErrors, but
@@ -34,17 +36,40 @@ class Answer:
         self.status = status
         self._headers = headers
         self._raw = raw
+        self._peeked = b""
 
-    def read(self, size_bytes: int) -> bytes:
-        """Read up to ``size_bytes``; none at the end.
+    def close(self) -> None:
+        """Drop the connection, unless the body was read to its end."""
+        self._raw.close()
+        self._raw.release_conn()
+
+    def read(self, most_bytes: int, *, at_once: bool = True) -> bytes:
+        """Read what comes next, up to ``most_bytes``; none at the end.
+
+        Args:
+            most_bytes: fewer come only before the end, or else.
+            at_once: wait for all of it, which is quicker. If the connection breaks, what had come of it
+                is lost; otherwise nothing is, as one read of the socket either brings or breaks.
 
         Raises:
-            FetchError: the connection broke, or the body ended before its announced length.
+            ConnectionLostError: the connection broke, or the body ended before its announced length.
+            FetchError: it is no HTTP.
         """
+        if self._peeked:
+            piece, self._peeked = self._peeked[:most_bytes], self._peeked[most_bytes:]
+            return piece
+        outer = sys.exception()
+        read = self._raw.read if at_once else self._raw.read1
         try:
-            return self._raw.read(size_bytes, decode_content=False)
+            return read(most_bytes, decode_content=False)
         except FOREIGN_ERRORS as e:
-            raise FetchError(f"{self.url}: broke off: {cause(e)}") from e
+            raise broken(f"{self.url}: broke off", e, outer) from e
+
+    def peek(self) -> bytes:
+        """How the body begins; ``read`` will give it again."""
+        if not self._peeked:
+            self._peeked = self.read(PIECE_MOST_BYTES, at_once=False)
+        return self._peeked
 
     def read_to_end(self, max_bytes: int) -> bytes:
         """Read the whole body, never more than one byte past ``max_bytes`` (A15).
@@ -57,7 +82,7 @@ class Answer:
         if announced is not None and announced > max_bytes:
             raise self._too_long(max_bytes, f"{announced} announced")
         data = bytearray()
-        while piece := self.read(min(_PIECE_BYTES, max_bytes + 1 - len(data))):
+        while piece := self.read(min(PIECE_MOST_BYTES, max_bytes + 1 - len(data))):
             data += piece
             if len(data) > max_bytes:
                 raise self._too_long(max_bytes, "more")
@@ -81,6 +106,10 @@ class Answer:
         """The announced length in bytes, if there is a sane one."""
         text = self._headers.get("Content-Length", "")
         return int(text) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else None
+
+    def media_type(self) -> str:
+        """What the body is said to be, such as ``text/html``."""
+        return self._headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     def check_encoding(self) -> None:
         """Refuse a compressed body: lengths, hashes and ranges are of the bytes as stored (A32).
@@ -113,52 +142,33 @@ class Answer:
         return HttpStatusError(f"{self.url}: expected status {expected}, got {self.status}", self.status)
 
 
-class RangeBody:
-    """The bytes of a range, read in pieces of known size."""
+def broken(what: str, e: Exception, outer: BaseException | None) -> FetchError:
+    """Our error for a foreign one: a lost connection where a new one may help, else a plain failure.
 
-    def __init__(self, answer: Answer, size_bytes: int) -> None:
-        self._answer = answer
-        self._left_bytes = size_bytes
+    Args:
+        what: goes before the reason.
+        e: what was caught.
+        outer: what a caller is handling meanwhile; Python chains it, but it is no reason of ``e``.
+    """
+    reason = _innermost(e, outer)
+    error = ConnectionLostError if _is_lost(reason) else FetchError
+    return error(f"{what}: {_said(reason)}")
 
-    def read(self, size_bytes: int) -> bytes:
-        """Read exactly ``size_bytes``.
 
-        Raises:
-            FetchError: the connection broke, the body ended early, or less is left than asked for.
-        """
-        if size_bytes > self._left_bytes:
-            raise FetchError(
-                f"{self._answer.url}: expected {size_bytes} bytes, "
-                f"got only {self._left_bytes} left of the range"
-            )
-        data = self._answer.read(size_bytes)
-        # Mostly it is all there at once, and no byte is copied.
-        if len(data) != size_bytes:
-            data = self._complete(data, size_bytes)
-        self._left_bytes -= size_bytes
-        return data
-
-    def skip(self) -> None:
-        """Read and throw away what is left."""
-        while self._left_bytes:
-            self.read(min(self._left_bytes, _PIECE_BYTES))
-
-    def _complete(self, begun: bytes, size_bytes: int) -> bytes:
-        data = bytearray(begun)
-        while len(data) < size_bytes:
-            piece = self._answer.read(size_bytes - len(data))
-            if not piece:
-                raise FetchError(
-                    f"{self._answer.url}: expected {size_bytes} more bytes, got {len(data)} and the end"
-                )
-            data += piece
-        return bytes(data)
+def _is_lost(e: BaseException) -> bool:
+    if isinstance(e, ssl.SSLError):
+        # a certificate or a version stays as it is; a handshake that was cut does not
+        return isinstance(e, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    system = isinstance(e, OSError) and e.errno is not None
+    return system or isinstance(e, ConnectionError | TimeoutError | IncompleteRead | CutShortError)
 
 
 def cause(e: BaseException) -> str:
     """The innermost reason in one line: the outer texts hold the address with its query."""
-    while inner := e.__cause__ or e.__context__:
-        e = inner
+    return _said(_innermost(e, None))
+
+
+def _said(e: BaseException) -> str:
     if isinstance(e, ssl.SSLCertVerificationError):
         return f"certificate refused: {e.verify_message}"
     if isinstance(e, ssl.SSLError) and e.reason:
@@ -166,3 +176,9 @@ def cause(e: BaseException) -> str:
     if isinstance(e, OSError) and e.strerror:
         return e.strerror
     return (str(e).splitlines() or [""])[0][:200] or type(e).__name__
+
+
+def _innermost(e: BaseException, outer: BaseException | None) -> BaseException:
+    while (inner := e.__cause__ or e.__context__) and inner is not outer:
+        e = inner
+    return e

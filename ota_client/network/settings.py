@@ -9,6 +9,9 @@ from ota_client.errors import ConfigError
 from ota_client.formats.strict import Fields
 
 _MOST: Final = 30 * 86_400
+_ATTEMPTS_MOST: Final = 100
+# With less, a check of the metadata alone would take minutes, or the whole day's allowance.
+_LIMIT_LEAST: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,9 @@ class HttpSettings:
         deadline_s: most seconds to wait for one range of a payload; what came is kept, and the next
             attempt resumes, so this bounds an attempt and not the size of a release.
         timeout_s: most seconds of silence, and to connect.
+        attempts: so many connections without progress, and a file or range is given up.
+        rate_limit_bytes_s: most bytes a second; None means as fast as they come.
+        daily_limit_bytes: most bytes a day (UTC) of payloads and all else together; None means no end.
         user_agent: empty means ``ratchet-ota/<version>``.
 
     Raises:
@@ -43,6 +49,9 @@ class HttpSettings:
     small_file_deadline_s: float = 300
     deadline_s: float = 3600
     timeout_s: float = 30
+    attempts: int = 4
+    rate_limit_bytes_s: int | None = None
+    daily_limit_bytes: int | None = None
     user_agent: str = ""
 
     @classmethod
@@ -51,6 +60,9 @@ class HttpSettings:
 
         def count(name: str) -> int:
             return table.count(name, int(getattr(defaults, name)), most=_MOST)
+
+        def limit(name: str) -> int:
+            return table.integer(name, lowest=_LIMIT_LEAST)
 
         defaults = cls()
         settings = cls(
@@ -63,6 +75,9 @@ class HttpSettings:
             deadline_s=count("deadline_s"),
             small_file_deadline_s=count("small_file_deadline_s"),
             timeout_s=count("timeout_s"),
+            attempts=table.count("attempts", defaults.attempts, most=_ATTEMPTS_MOST),
+            rate_limit_bytes_s=table.given("rate_limit_bytes_s", limit, None),
+            daily_limit_bytes=table.given("daily_limit_bytes", limit, None),
         )
         table.finish()
         return settings

@@ -1,15 +1,18 @@
 """Every way in which the power can fail in the course of what a simulated disk recorded."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import PurePath
 from typing import Final
 
 from ota_client.testing.storage import (
     Created,
+    Discarded,
     NameSynced,
     Operation,
+    Removed,
+    Renamed,
     SimulatedStorage,
     Synced,
     Written,
@@ -44,12 +47,12 @@ class Cut:
         if self.torn is not None:
             operations += self._torn(storage.operations[self.done])
         files = {path: bytearray(data) for path, data in storage.initial.items()}
-        nameless: set[str] = set()
+        names: dict[str, str | None] = {}
         for number, operation in enumerate(operations):
-            if number in self.lost and isinstance(operation, Created):
-                nameless.add(operation.path)
-            elif number not in self.lost and operation.path not in nameless:
-                carry_out(files, operation)
+            lost = number in self.lost
+            path = _follow(names, operation, lost=lost)
+            if path is not None and not lost:
+                carry_out(files, operation if path == operation.path else replace(operation, path=path))
         return {path: bytes(data) for path, data in files.items()}
 
     def _torn(self, operation: Operation) -> list[Operation]:
@@ -98,6 +101,27 @@ def _tears(begun: Sequence[Operation], whole_sectors: Collection[str]) -> Iterat
             yield torn, True
 
 
+def _follow(names: dict[str, str | None], operation: Operation, *, lost: bool) -> str | None:
+    """Where on the medium the operation's file is, None for nowhere, though its name may be lost.
+
+    Args:
+        names: where each file is whose name is another on the medium; brought up to date.
+        operation: the next one.
+        lost: whether it did not reach the medium.
+    """
+    path = names.get(operation.path, operation.path)
+    match operation:
+        case Created(path):
+            names[path] = None if lost else path
+        case Renamed(_, new):
+            names[new] = path if lost or path is None else new
+        case Removed(known) if not lost:
+            names.pop(known, None)
+        case _:
+            pass
+    return path
+
+
 def _losses(pending: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     if len(pending) <= _EVERY_SUBSET_OF_MOST:
         for size in range(len(pending) + 1):
@@ -120,10 +144,10 @@ def _pending(done: Sequence[Operation]) -> tuple[int, ...]:
                 synced.add(path)
             case NameSynced() as names:
                 folders.add(names.folder)
-            case Created(path):
+            case Created(path) | Removed(path) | Renamed(path):
                 if PurePath(path).parent not in folders:
                     pending.append(number)
-            case Written(path):
+            case Written(path) | Discarded(path):
                 if path not in synced:
                     pending.append(number)
     return tuple(reversed(pending))

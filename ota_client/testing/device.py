@@ -7,12 +7,14 @@ from ota_client.client import OtaClient
 from ota_client.config import DeviceConfig
 from ota_client.counters import RecordCounter
 from ota_client.disk.record import Record
+from ota_client.images.tree import TreeImages
 from ota_client.network.fetcher import Fetcher
 from ota_client.ports import Ports
 from ota_client.slots import Slots
 from ota_client.state import StateStore
 from ota_client.testing.boot_loader import BootLoader, FileBootLoader, start_failing
 from ota_client.testing.cuts import Cut
+from ota_client.testing.file_system import SimulatedFileSystem
 from ota_client.testing.storage import SimulatedStorage
 
 
@@ -46,7 +48,12 @@ class SimulatedDevice:
         self.boot_control = config.boot.open(storage, tuple(config.slots), lambda: self.booted)
         self.state = StateStore(Record(storage, str(config.state_dir / "state")))
         self.counter = RecordCounter(Record(storage, str(config.state_dir / "rollback-index")))
-        self.slots = Slots(storage, self.boot_control, config.slots)
+        self.slots = Slots(
+            storage,
+            self.boot_control,
+            config.slots,
+            {image: TreeImages(storage, SimulatedFileSystem(storage)) for image in config.file_systems},
+        )
         ports = Ports(storage, self.slots, self.state, self.counter, lambda: fetcher, clock)
         self.client = OtaClient(config, ports)
 

@@ -4,9 +4,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Final
 
 from ota_client.disk.storage import StorageFile
 from ota_client.errors import BusyError, StorageError
+
+_GARBAGE: Final = b"\x5a"
 
 
 class PowerCutError(BaseException):
@@ -30,6 +33,41 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Discarded:
+    """Bytes were given up: until they are written again, they may be anything."""
+
+    path: str
+    offset: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A file got other content, wholly and durably: an EFI variable."""
+
+    path: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A file disappeared; durable after its folder's ``NameSynced``."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A file got another name in its folder, by one change of one sector; durable as ``Removed``.
+
+    So renames a boot loader. A file system of the operating system may change more than one sector.
+    """
+
+    path: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class Synced:
     """What was written to the file became durable."""
 
@@ -48,7 +86,7 @@ class NameSynced:
         return PurePath(self.path).parent
 
 
-Operation = Created | Written | Synced | NameSynced
+Operation = Created | Written | Discarded | Replaced | Removed | Renamed | Synced | NameSynced
 
 
 class SimulatedStorage:
@@ -89,6 +127,25 @@ class SimulatedStorage:
 
     def sync_name(self, path: str) -> None:
         """Make a file's name durable."""
+        self.apply(NameSynced(path))
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """The names in a folder, in order."""
+        paths = sorted(map(PurePath, self._now))
+        return tuple(path.name for path in paths if path.parent == PurePath(folder))
+
+    def remove(self, path: str) -> None:
+        """Remove a file; that is durable only after ``sync_name``."""
+        if path not in self._now:
+            raise StorageError(f"{path}: No such file or directory")
+        self.apply(Removed(path))
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Give a file other content, wholly and durably; make it where need be."""
+        self.apply(Replaced(path, data))
+
+    def flush_journal(self, path: str) -> None:
+        """Make the names of the folder durable: there is no journal."""
         self.apply(NameSynced(path))
 
     @contextmanager
@@ -142,6 +199,9 @@ class _SimulatedFile:
             raise StorageError(f"{self._path}: Bad file descriptor")
         self._storage.apply(Written(self._path, offset, bytes(data)))
 
+    def discard(self, offset: int, length: int) -> None:
+        self._storage.apply(Discarded(self._path, offset, length))
+
     def sync(self) -> None:
         self._storage.apply(Synced(self._path))
 
@@ -155,5 +215,13 @@ def carry_out(files: dict[str, bytearray], operation: Operation) -> None:
             content = files[path]
             content.extend(bytes(max(0, offset + len(data) - len(content))))
             content[offset : offset + len(data)] = data
+        case Discarded(path, offset, size_bytes):
+            files[path][offset : offset + size_bytes] = _GARBAGE * size_bytes
+        case Replaced(path, data):
+            files[path] = bytearray(data)
+        case Removed(path):
+            files.pop(path, None)
+        case Renamed(path, new):
+            files[new] = files.pop(path)
         case Synced() | NameSynced():
             pass

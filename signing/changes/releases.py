@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from tuf.api.metadata import Targets
 
 from ota_client.errors import PayloadError
-from ota_client.manifest import Image, ReleaseManifest
+from ota_client.manifest import Image, ImageFormat, ReleaseManifest
 from ota_client.payload import Index
 from signing.errors import RepositoryFileError
 from signing.release import read_manifest
 from signing.repository import Repository
 from signing.storage.catalog import Catalog, ListedRelease, read_catalog
+from signing.verify import check_content
 
 
 def product_changes(repository: Repository, product: str, before: Targets, after: Targets) -> list[str]:
@@ -45,8 +46,11 @@ def _release_lines(manifest: ReleaseManifest) -> Iterator[str]:
         yield f"    only for devices that run {manifest.min_version} or newer"
     for image in manifest.images:
         payload_bytes = image.payload.data_bytes
-        yield f"    image {image.slot}: {image.size_bytes} bytes, payload {payload_bytes} bytes"
+        kind = "tar, " if image.format is ImageFormat.TAR else ""
+        yield f"    image {image.slot}: {kind}{image.size_bytes} bytes, payload {payload_bytes} bytes"
         yield f"      sha256 {image.sha256}"
+        if image.verity is not None:
+            yield f"      dm-verity root hash {image.verity.root_hash}, as the hash tree has it"
     own = [a for a in manifest.advisories if a.fixed_in == manifest.version]
     for advisory in own:
         yield f"    advisory {advisory.id} ({advisory.severity}): {advisory.summary}"
@@ -143,3 +147,15 @@ def _check_image(repository: Repository, folder: str, image: Image, targets: Tar
         raise RepositoryFileError(
             f"{folder}/{image.slot}: its manifest, index and metadata entries do not agree"
         )
+    if image.verity is not None and data is not None:
+        path = f"{folder}/{data.hashes.get('sha256')}.{image.slot}.data"
+        _check_hash_tree(repository, path, image, index)
+
+
+def _check_hash_tree(repository: Repository, path: str, image: Image, index: Index) -> None:
+    """Nobody can see a root hash in an image: what is signed must be what its tree has."""
+    with repository.target_file(path).open("rb") as file:
+        try:
+            check_content(image, index, file.read)
+        except PayloadError as e:
+            raise RepositoryFileError(f"{path}: {e}") from e

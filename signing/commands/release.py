@@ -49,7 +49,13 @@ def release_group() -> None:
     help="Raise it only if releases below must never run again.",
 )
 @click.option("--hardware-id", "hardware_ids", multiple=True, required=True, help="A board it runs on.")
-@click.option("--image", "images", metavar="SLOT=FILE", multiple=True, required=True)
+@click.option("--image", "images", metavar="SLOT=FILE", multiple=True, help="An image for a slot.")
+@click.option(
+    "--tar", "tars", metavar="SLOT=FILE", multiple=True, help="A tar file, unpacked by the device."
+)
+@click.option(
+    "--verity", metavar="SLOT", multiple=True, help="Append a dm-verity hash tree to this image."
+)
 @click.option("--channel", "channels", multiple=True, help="A channel that shall offer it.")
 @click.option("--min-version", type=VERSION, help="Devices below it must first install one between.")
 @click.option(
@@ -80,6 +86,8 @@ def add(
     rollback_index: int,
     hardware_ids: tuple[str, ...],
     images: tuple[str, ...],
+    tars: tuple[str, ...],
+    verity: tuple[str, ...],
     channels: tuple[str, ...],
     min_version: Version | None,
     advisories: tuple[str, ...],
@@ -100,22 +108,21 @@ def add(
         version,
         rollback_index,
         hardware_ids,
-        tuple(_image(text) for text in images),
+        (*(_image("--image", text) for text in images), *(_image("--tar", text) for text in tars)),
         channels,
         min_version,
         _advisories(advisories, actions, version),
         _read_notes(notes),
         sbom,
+        verity,
+        tuple(_image("--tar", text)[0] for text in tars),
     )
     _add(desk, new, level=level, region_bytes=region_bytes, dry_run=dry_run)
 
 
 def _add(desk: Desk, new: "NewRelease", *, level: int, region_bytes: int | None, dry_run: bool) -> None:
-    from signing.release import (  # noqa: PLC0415 (help must start fast)
-        Encoding,
-        add_release,
-        check_release,
-    )
+    from signing.release import add_release, check_release  # noqa: PLC0415 (help must start fast)
+    from signing.staged_files import Encoding  # noqa: PLC0415 (as above)
 
     if dry_run:
         check_release(desk.repository(), new)
@@ -127,6 +134,8 @@ def _add(desk: Desk, new: "NewRelease", *, level: int, region_bytes: int | None,
     for image in manifest.images:
         packed = image.payload.data_bytes / image.size_bytes
         desk.say(f"image {image.slot}: {image.size_bytes} bytes, packed to {packed:.0%}, {image.sha256}")
+        if image.verity is not None:
+            desk.say(f"image {image.slot}: dm-verity root hash {image.verity.root_hash}")
     desk.say(f"staged: release {new.product} {new.version}; next: review, sign, publish")
     desk.report(json.loads(manifest.to_bytes()))
 
@@ -182,10 +191,10 @@ def set_channel(desk: Desk, *, product: str, channel: str, version: Version) -> 
     desk.staged(f"channel {channel} of {product} offers {version}")
 
 
-def _image(text: str) -> tuple[str, Path]:
+def _image(option: str, text: str) -> tuple[str, Path]:
     slot, separator, file = text.partition("=")
     if not separator or not file:
-        raise ConfigError(f"--image: expected SLOT=FILE, got {text[:80]!r}")
+        raise ConfigError(f"{option}: expected SLOT=FILE, got {text[:80]!r}")
     return slot, Path(file)
 
 

@@ -51,7 +51,7 @@ def test_an_update_goes_through_its_hooks_in_order(device):
     hooks = Recorder()
     agent, _ = make_agent(device, hooks)
     agent.run()
-    assert hooks.called == ["pre_install", "post_install", "reboot"]
+    assert hooks.called == ["pre_install", "post_write", "post_install", "reboot"]
     assert device.client.status().phase is Phase.INSTALLED
     device.boot()
     hooks.called.clear()
@@ -66,7 +66,7 @@ def test_a_release_that_waits_for_its_boot_is_restarted_but_not_announced_again(
     hooks = Recorder()
     agent, _ = make_agent(device, hooks, stop_after=2)
     agent.run()
-    assert hooks.called == ["pre_install", "post_install", "reboot", "reboot"]
+    assert hooks.called == ["pre_install", "post_write", "post_install", "reboot", "reboot"]
 
 
 def test_a_trial_that_is_not_well_is_given_up(device):

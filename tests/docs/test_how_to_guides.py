@@ -14,8 +14,8 @@ from support.simulated import make_device
 
 import ota_client
 from ota_client import Check, DeviceConfig, OtaClient, Version
-from ota_client.cli import main as client
 from ota_client.agent_settings import Hooks
+from ota_client.cli import main as client
 from ota_client.hooks import HookRunner
 from ota_client.manifest import Advisory, Severity
 from signing.cli import main as sign
@@ -91,7 +91,10 @@ def test_the_ceremony_does_what_it_says(tmp_path):
     run_page(commands_of(HOW_TO / "keys-and-ceremony.md"), folder=tmp_path, environment=environment)
 
 
-@pytest.mark.parametrize("unit", sorted((HOW_TO / "units").iterdir()), ids=lambda unit: unit.name)
+UNITS = sorted([*(HOW_TO / "units").iterdir(), *(ROOT / "integration/systemd").iterdir()])
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_a_unit_starts_a_command_that_exists(unit):
     parser = configparser.RawConfigParser(strict=False, interpolation=None)
     parser.optionxform = str

@@ -10,6 +10,7 @@ from ota_client import DeviceConfig
 from ota_client.agent_settings import AgentSettings, Hooks
 from ota_client.bootcontrol.booted import Booted
 from ota_client.bootcontrol.settings import KINDS
+from ota_client.counters.settings import CounterSettings
 from ota_client.formats.strict import Fields
 from ota_client.network.settings import HttpSettings
 
@@ -17,6 +18,8 @@ PAGE = read(REFERENCE / "device-settings.md")
 SECTIONS = {
     "settings": "## The device",
     "settings: firmware": "## `[firmware]`",
+    "rollback_counter": "## `[rollback_counter]`",
+    "verity": "## `[verity]`",
     "network": "## `[network]`",
     "agent": "## `[agent]`",
     "hooks": "## `[hooks]`",
@@ -30,12 +33,19 @@ urls = ["https://updates.example.com/"]
 state_dir = "state"
 firmware = {version = "1.0.0", rollback_index = 1}
 boot = {control = "file", record = "boot"}
-slots = {A = {rootfs = "a"}, B = {rootfs = "b"}}
+slots = {A = {rootfs = "a", app = "c"}, B = {rootfs = "b", app = "d"}}
 """
 
 # the least that each boot control asks for
 BOOTS = {
+    "custom": 'script = "script"\nrecord = "boot"',
+    "efi": "",
     "file": 'record = "boot"',
+    "grub": 'folder = "boot"',
+    "raspberry-pi": 'autoboot = "autoboot.txt"\nrecord = "boot"\npartitions = {A = 2, B = 3}',
+    "u-boot": "",
+    "u-boot-unsafe-single-copy": "",
+    "systemd-boot": 'folder = "entries"\nentry = "linux /{slot}/vmlinuz"',
 }
 
 
@@ -69,7 +79,8 @@ def asked(monkeypatch) -> dict[str, set[str]]:
 
 
 def test_every_setting_is_in_its_table_and_no_other(asked):
-    tables = {"firmware", "boot", "slots", "network", "agent", "hooks"}
+    tables = {"firmware", "boot", "slots", "rollback_counter", "network", "agent", "hooks"}
+    tables |= {"file_systems", "verity"}
     expected = {where: names - tables for where, names in asked.items() if where in SECTIONS}
     found = {where: set(settings_of(heading)) for where, heading in SECTIONS.items()}
     assert found == expected
@@ -91,6 +102,7 @@ def test_every_setting_of_a_boot_control_is_in_its_table(control, asked):
 @pytest.mark.parametrize(
     ("heading", "kind"),
     [
+        ("## `[rollback_counter]`", CounterSettings),
         ("## `[network]`", HttpSettings),
         ("## `[agent]`", AgentSettings),
         ("## `[hooks]`", Hooks),
@@ -107,7 +119,16 @@ def test_defaults_are_as_the_code_has_them(heading, kind):
             assert said == words.get(default, str(default)), name
 
 
-@pytest.mark.parametrize("page", ["reference/device-settings.md", "how-to/run-the-agent.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "reference/device-settings.md",
+        "how-to/run-the-agent.md",
+        "how-to/bad-networks.md",
+        "how-to/dm-verity.md",
+        "how-to/files-in-a-slot.md",
+    ],
+)
 def test_examples_are_settings_that_the_device_takes(page):
     found = re.findall(r"```toml\n(.*?)```", read(REFERENCE.parent / page), re.DOTALL)
     assert found

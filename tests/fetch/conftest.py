@@ -11,5 +11,5 @@ def _no_proxy(monkeypatch):
 
 @pytest.fixture
 def fetcher():
-    with HttpFetcher(HttpSettings(insecure_http=True, timeout_s=10)) as one:
+    with HttpFetcher(HttpSettings(insecure_http=True, timeout_s=10), sleep=lambda _: None) as one:
         yield one

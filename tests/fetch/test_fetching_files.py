@@ -108,7 +108,7 @@ def test_silence_ends_at_the_timeout():
     settings = HttpSettings(insecure_http=True, timeout_s=0.05)
     with (
         hostile_server(lambda c, _: c.recv(1)) as server,
-        HttpFetcher(settings) as fetcher,
+        HttpFetcher(settings, sleep=lambda _: None) as fetcher,
         pytest.raises(FetchError, match="no answer: timed out"),
     ):
         fetcher.get(server.url + "/a", max_bytes=9)

@@ -39,8 +39,3 @@ def test_a_proxy_that_drips_its_answer_to_connect_is_given_up(through):
         through(proxy)
         with HttpFetcher(settings, clock=drip.clock) as fetcher, pytest.raises(SlowRetrievalError):
             fetcher.get("https://updates.invalid/a", max_bytes=9)
-
-
-def test_a_portal_that_answers_with_its_own_page_is_left_to_the_verifier(fetcher):
-    with hostile_server(answers(http(b"<html>pay</html>", "Content-Type: text/html"))) as server:
-        assert fetcher.get(server.url + "/timestamp.json", max_bytes=99) == b"<html>pay</html>"

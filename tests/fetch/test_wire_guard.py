@@ -7,9 +7,9 @@ from ota_client.network.wire_guard import WireGuard
 
 
 def guard(*, rate=100, window_s=60, deadline_s=10_000, most_bytes=10**12):
-    return WireGuard(
-        "x", minimum_rate_bytes_s=rate, window_s=window_s, deadline_s=deadline_s, most_bytes=most_bytes
-    )
+    one = WireGuard("x", minimum_rate_bytes_s=rate, window_s=window_s, deadline_s=deadline_s)
+    one.allow(most_bytes)
+    return one
 
 
 @given(st.lists(st.floats(0.001, 100), max_size=200))
@@ -45,6 +45,24 @@ def test_the_deadline_ends_even_a_fast_server():
         g.account(1, 10**6)
     with pytest.raises(SlowRetrievalError, match="within 100 s"):
         g.account(1, 10**6)
+
+
+def test_connecting_and_pausing_count_for_the_deadline_and_not_for_the_rate():
+    g = guard(rate=100, window_s=60, deadline_s=1000)
+    for _ in range(10):
+        g.spend(90)
+        g.account(1, 100)
+    with pytest.raises(SlowRetrievalError, match="within 1000 s"):
+        g.spend(91)
+
+
+def test_the_next_range_of_an_answer_has_a_deadline_and_an_allowance_of_its_own():
+    g = guard(deadline_s=100, most_bytes=10_000)
+    for _ in range(5):
+        g.account(90, 10_000)
+        g.go_on(10_000)
+    with pytest.raises(ResponseTooLongError):
+        g.account(1, 10_001)
 
 
 def test_bytes_are_counted():

@@ -1,7 +1,13 @@
 """Where fuzzing starts: sound files and the tricks that are known."""
 
 from datetime import UTC, datetime
+from tarfile import GNU_FORMAT, PAX_FORMAT, TarInfo
 
+from ota_client.bootcontrol.efi.load_option import LoadOption
+from ota_client.bootcontrol.grub.environment import pack
+from ota_client.bootcontrol.grub.state import Entry, GrubState, Standing
+from ota_client.bootcontrol.raspberry_pi.autoboot import Autoboot
+from ota_client.bootcontrol.systemd_boot.entry import EntryTemplate
 from ota_client.formats.version import Version
 from ota_client.manifest import Advisory, Image, Payload, ReleaseManifest, Sbom, Severity
 from ota_client.payload import Codec, Index, Region
@@ -54,6 +60,16 @@ _MORE_SETTINGS = (
     '[agent]\npoll_s = 60\nwindow = "02:00-05:00"\n[hooks]\npre_install = ["true"]\ndeadline_s = 1\n'
 )
 
+_GRUB = GrubState(7, 7, Entry("B", Standing.TRIAL, "roothash=0b"), Entry("A", Standing.GOOD))
+
+_TEMPLATE = "title Gateway\nlinux /{slot}/vmlinuz\noptions root=PARTLABEL={slot} ro\n"
+_ENTRY = EntryTemplate.parse(_TEMPLATE).fill("A", 12)
+_END_OF_PATH = b"\x7f\xff\4\0"
+
+_NAMED = TarInfo("\u00e4" * 120)
+_NAMED.size = 4
+_TAR = _NAMED.tobuf(PAX_FORMAT) + b"text".ljust(512, b"\0") + _NAMED.tobuf(GNU_FORMAT) + bytes(1536)
+
 SEEDS = (
     _SMALL.to_bytes(),
     _FULL.to_bytes(),
@@ -64,6 +80,22 @@ SEEDS = (
     b"[" * 5000,
     b'{"a":1,"a":1}',
     b"x = " + b"9" * 5000,
+    # a TPM's answers: an error, a value behind a password session, a public area
+    bytes.fromhex("80010000000a0000018b"),
+    bytes.fromhex("80020000001d000000000000000a000800000000000000070000010000"),
+    bytes.fromhex("000e01500016000b22060014000000080022000b" + "00" * 32),
+    pack(_GRUB.to_variables()),
+    pack({"ratchet_tries_of": "7", "ratchet_tries": "2"}),
+    Autoboot(2, 3).to_bytes(),
+    b"# by hand\r\n[all]\r\ntryboot_a_b=1\r\nboot_partition=2\r\n[none]\r\nboot_partition=9\r\n",
+    b"BOOT_ORDER=B A\0BOOT_A_LEFT=3\0BOOT_B_LEFT=0\0ratchet_good=A\0bootcmd=run x\\;y\0\0\0",
+    b"BOOT_ORDER=A B\0bootcount=1\0bootlimit=3\0upgrade_available=1\0=\0novalue\0\0",
+    b"# comment\n/dev/mmcblk0 0x400000 0x4000\n/dev/mmcblk0 -0x440000 0x4000 0x200 4\n",
+    _TEMPLATE.encode(),
+    _ENTRY.pack(shown=True),
+    _ENTRY.pack(shown=False),
+    LoadOption(1, "ratchet-A", _END_OF_PATH, "ro".encode("utf-16-le")).to_bytes(),
+    _TAR,
     b"\xff\xfe\x00",
     b"",
 )

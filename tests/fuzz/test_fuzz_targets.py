@@ -1,8 +1,15 @@
 """The fuzz targets over their seeds and near them, without atheris."""
 
+import fuzz_archive
+import fuzz_autoboot
+import fuzz_boot_entry
 import fuzz_config
+import fuzz_efi
+import fuzz_grub
 import fuzz_index
 import fuzz_manifest
+import fuzz_tpm
+import fuzz_uboot
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +20,19 @@ from ota_client.manifest import ReleaseManifest
 from ota_client.payload import Index
 
 TARGETS = pytest.mark.parametrize(
-    "target", [fuzz_config.target, fuzz_index.target, fuzz_manifest.target]
+    "target",
+    [
+        fuzz_archive.target,
+        fuzz_autoboot.target,
+        fuzz_boot_entry.target,
+        fuzz_config.target,
+        fuzz_efi.target,
+        fuzz_grub.target,
+        fuzz_index.target,
+        fuzz_manifest.target,
+        fuzz_tpm.target,
+        fuzz_uboot.target,
+    ],
 )
 pieces = st.one_of(
     st.binary(max_size=8), st.sampled_from([b'"', b"{", b"}", b"[", b",", b"\0", b"\\u0000"])

@@ -1,16 +1,27 @@
 """Sound values of each kind, for round trips."""
 
 import string
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
 from ota_client.formats.strict import INTEGER_MAX, is_name
 from ota_client.formats.version import Version
-from ota_client.manifest import PAYLOAD_FORMAT, Advisory, Image, Payload, ReleaseManifest, Sbom, Severity
+from ota_client.manifest import (
+    PAYLOAD_FORMAT,
+    Advisory,
+    Image,
+    ImageFormat,
+    Payload,
+    ReleaseManifest,
+    Sbom,
+    Severity,
+)
 from ota_client.payload import Codec, Index, Region
 from ota_client.rollback import RoleFloor, TrustFloor
 from ota_client.state import BadRelease, DeviceState, SlotContent
+from ota_client.verity import Verity
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 names = st.text(string.ascii_lowercase + string.digits + "._-", min_size=1, max_size=20).filter(is_name)
@@ -24,7 +35,14 @@ numbers = st.integers(0, 10**6)
 identifiers = st.one_of(numbers.map(str), st.text(string.ascii_lowercase + "-", min_size=1, max_size=8))
 versions = st.builds(Version, numbers, numbers, numbers, st.lists(identifiers, max_size=3).map(tuple))
 payloads = st.builds(Payload, st.just(PAYLOAD_FORMAT), sizes, sha256s, st.integers(0, INTEGER_MAX))
-images = st.builds(Image, names, sizes, sha256s, payloads)
+plain_images = st.builds(Image, names, sizes, sha256s, payloads, st.none(), st.sampled_from(ImageFormat))
+hash_trees = st.builds(Verity, sha256s, sha256s, st.integers(1, 2**32))
+verity_images = st.builds(
+    lambda image, tree: replace(image, size_bytes=tree.image_bytes, verity=tree, format=ImageFormat.RAW),
+    plain_images,
+    hash_trees,
+)
+images = plain_images | verity_images
 advisories = st.builds(Advisory, texts, st.sampled_from(Severity), texts, texts, versions)
 manifests = st.builds(
     ReleaseManifest,

@@ -12,7 +12,7 @@ from ota_client.testing import every_cut
 
 PARTS = 2
 # the rest is tried by `make system`, so that `make test` stays under a minute
-QUICK = {("two updates", "file"), ("fallback", "file")}
+QUICK = {("two updates", "file")}
 PARAMETERS = [
     pytest.param(story, model, part, marks=() if (story, model) in QUICK else pytest.mark.system)
     for story in STORIES

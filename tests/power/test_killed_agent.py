@@ -5,6 +5,7 @@ be built on it before it is durable.
 """
 
 import pytest
+from support.boot_loaders.models import MODELS
 from support.episodes import Episode
 from support.invariants import restart
 
@@ -32,10 +33,14 @@ def on_trial(episode):
 
 
 @pytest.mark.parametrize("scene", [waiting_for_its_boot, on_trial])
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(model, marks=() if model == "file" else pytest.mark.system) for model in MODELS],
+)
 def test_an_agent_killed_before_a_sync_builds_on_nothing_that_a_cut_can_take(
-    scene, tmp_path, record_property
+    scene, model, tmp_path, record_property
 ):
-    episode = Episode(tmp_path, ("rootfs",))
+    episode = Episode(tmp_path, ("rootfs",), model)
     scene(episode)
     moment, files = episode.moments[-1], episode.storage.files()
     points, media = 0, set()
@@ -44,7 +49,8 @@ def test_an_agent_killed_before_a_sync_builds_on_nothing_that_a_cut_can_take(
             continue
         storage = SimulatedStorage(files, power=number)
         killed_then_restarted(episode, moment, storage)
-        for cut in every_cut(storage.operations, first=number + 1):
+        whole_sectors = episode.model.whole_sectors
+        for cut in every_cut(storage.operations, first=number + 1, whole_sectors=whole_sectors):
             if cut.erased or cut.torn == 1:
                 continue
             points += 1
@@ -57,6 +63,7 @@ def test_an_agent_killed_before_a_sync_builds_on_nothing_that_a_cut_can_take(
                 except BaseException as e:
                     e.add_note(f"killed before operation {number}; {cut}")
                     raise
+    record_property("power model", model)
     record_property("power points", points)
     record_property("power media", len(media))
 

@@ -5,9 +5,18 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from support.boot_loaders.models import MODELS
 from support.episodes import Episode
 from support.invariants import Cache, check_floors, complete, put_cache, restart
 
@@ -19,10 +28,12 @@ NEVER = 10_000
 
 
 class DeviceLife(RuleBasedStateMachine):
+    model = "file"
+
     @initialize(images=st.sampled_from([("rootfs",), ("kernel", "rootfs")]))
     def leave_the_factory(self, images):
         self.folder = tempfile.TemporaryDirectory()
-        self.episode = Episode(Path(self.folder.name), images)
+        self.episode = Episode(Path(self.folder.name), images, self.model)
         self.published = 0
         self.publish(step=0, tampered=False)
 
@@ -50,7 +61,7 @@ class DeviceLife(RuleBasedStateMachine):
     def boot(self):
         self.episode.boot()
 
-    @precondition(lambda self: not self._primary().good)
+    @precondition(lambda self: self._on_trial())
     @rule()
     def fail_boot(self):
         self.episode.fail_boot()
@@ -75,7 +86,9 @@ class DeviceLife(RuleBasedStateMachine):
         start = len(storage.operations)
         after = self.episode.note() if self._powered(action, at) else before
         last = len(storage.operations)
-        cuts = list(every_cut(storage.operations, first=max(start, last - 1)))
+        whole_sectors = self.episode.model.whole_sectors
+        first = max(start, last - 1)
+        cuts = list(every_cut(storage.operations, first=first, whole_sectors=whole_sectors))
         cut = cuts[choose % len(cuts)]
         moment = after if cut.done == last else before
         put_cache(self.episode, moment, cache)
@@ -112,9 +125,10 @@ class DeviceLife(RuleBasedStateMachine):
         with suppress(RefusedError, VerificationError, InstallError):
             getattr(self.device.client, action)()
 
-    def _primary(self):
+    def _on_trial(self):
         status = self.device.boot_control.status()
-        return status.slots[status.primary]
+        # a boot loader that counts confirmed slots too may name none until these are confirmed anew
+        return status.primary is not None and not status.slots[status.primary].good
 
     def _tamper(self, release):
         files = self.episode.repository.files
@@ -123,11 +137,19 @@ class DeviceLife(RuleBasedStateMachine):
                 files[path] = bytes(reversed(data))
 
 
-TestRandomLives = DeviceLife.TestCase
-TestRandomLives.settings = settings(
+QUICK = settings(
     max_examples=40,
     stateful_step_count=20,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
+TestRandomLives = DeviceLife.TestCase
+TestRandomLives.settings = QUICK
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("model", [model for model in MODELS if model != "file"])
+def test_random_lives_on_other_boot_loaders(model):
+    life = type("Life", (DeviceLife,), {"model": model})
+    run_state_machine_as_test(life, settings=settings(QUICK, max_examples=15))

@@ -37,12 +37,16 @@ def test_the_family_decides_the_exit_code():
 def test_only_what_time_can_mend_is_retryable():
     assert sorted(error.code for error in classes() if error.retryable) == [
         "busy",
+        "captive-portal",
+        "connection",
         "expired",
         "fetch",
         "http-status",
+        "quota",
         "read-back",
         "redirect-refused",
         "response-too-long",
+        "rollback-counter-unavailable",
         "slow-retrieval",
         "storage",
         "unconfirmed-trial",

@@ -9,11 +9,15 @@ from pathlib import Path
 from ota_client.formats.version import Version
 from ota_client.rollback import TrustFloor
 from ota_client.testing import SimulatedDevice, SimulatedStorage
+from ota_client.testing.file_system import packed
 from support.boot_loaders.models import MODELS
 from support.memory_repository import REGION_BYTES, MemoryRepository, Release
 from support.simulated import FACTORY_IMAGE, SLOT_BYTES, make_config
 
 FACTORY = "1.0.0"
+# the image of this name is a tar file, unpacked into a file system
+FILES = "files"
+FILE_SYSTEM = f'\n[file_systems.{FILES}]\nmake = ["mkfs", "{{path}}"]\nmount = "ext4"\n'
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,14 @@ class Episode:
         self.images = images
         self.repository = MemoryRepository()
         self.model = MODELS[model]
-        self.config = make_config(
-            folder, self.repository.pinned_root, images=images, boot=self.model.boot
+        config = make_config(
+            folder,
+            self.repository.pinned_root,
+            images=images,
+            boot=self.model.boot,
+            network=FILE_SYSTEM if FILES in images else "",
         )
+        self.config = self.model.adapt(config)
         self.boot_loader = self.model.loader(self.config)
         files = SimulatedDevice.factory_files(
             self.config, image=FACTORY_IMAGE, slot_bytes=SLOT_BYTES, boot_loader=self.boot_loader
@@ -86,7 +95,7 @@ class Episode:
 
     def release(self, version: str, rollback_index: int, *, channel: str | None = "stable") -> None:
         contents = {image: firmware(version, image) for image in self.images}
-        release = Release(version, rollback_index, images=tuple(contents.items()))
+        release = Release(version, rollback_index, images=tuple(contents.items()), tars=(FILES,))
         self.repository.put(release, channel=channel)
         self.contents[version] = contents
         self.indexes[version] = rollback_index
@@ -128,6 +137,8 @@ class Episode:
 def firmware(version: str, image: str) -> bytes:
     """An image: packed, stored and empty regions, of a length that differs by version."""
     seed = random.Random(f"{version}/{image}")
+    if image == FILES:
+        return packed({"app/program": seed.randbytes(9000), "app.conf": seed.randbytes(20)})
     regions = [seed.randbytes(REGION_BYTES), b"text" * (REGION_BYTES // 4), bytes(REGION_BYTES)]
     count = seed.randrange(4, 8)
     return b"".join(seed.choice(regions) for _ in range(count)) + seed.randbytes(1000)
@@ -186,10 +197,10 @@ def whole_cycle(episode: Episode) -> None:
     episode.boot()
     episode.mark_good()
     episode.release("1.3.0", 3, channel=None)
+    episode.release("1.4.0", 3)
     episode.failing.add("1.3.0")
     episode.install("1.3.0")
     episode.fail_boot()
-    episode.release("1.4.0", 3)
     episode.install()
     episode.boot()
     episode.mark_good()
@@ -198,6 +209,9 @@ def whole_cycle(episode: Episode) -> None:
 STORIES: dict[str, tuple[Callable[[Episode], None], tuple[str, ...]]] = {
     "two updates": (two_updates, ("rootfs",)),
     "two images": (two_updates, ("kernel", "rootfs")),
+    "three images": (two_updates, ("app", "boot", "rootfs")),
+    "three images, replaced": (replaced_before_its_boot, ("app", "boot", "rootfs")),
+    "a file system": (two_updates, ("files", "rootfs")),
     "replaced before its boot": (replaced_before_its_boot, ("rootfs",)),
     "fallback": (fallback, ("rootfs",)),
     "whole cycle": (whole_cycle, ("rootfs",)),

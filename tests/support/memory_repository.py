@@ -5,10 +5,10 @@ that the device is tested against more than our own signing code.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -34,10 +34,12 @@ from ota_client.manifest import (
     PAYLOAD_FORMAT,
     Advisory,
     Image,
+    ImageFormat,
     Payload,
     ReleaseManifest,
 )
 from ota_client.payload import Codec, Index, Region
+from ota_client.verity import Verity
 
 BASE_URL = "https://updates.example/"
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -85,6 +87,8 @@ class Release:
     advisories: tuple[Advisory, ...] = ()
     product: str = PRODUCT
     notes: str = ""
+    tars: tuple[str, ...] = ()
+    hash_trees: Mapping[str, Verity] = field(default_factory=dict)
 
 
 class MemoryRepository:
@@ -149,7 +153,9 @@ class MemoryRepository:
             self.add_target(f"{stem}/{slot}.data", data)
             payload = Payload(PAYLOAD_FORMAT, len(packed), hashlib.sha256(packed).hexdigest(), len(data))
             sha256 = hashlib.sha256(content).hexdigest()
-            images.append(Image(slot, len(content), sha256, payload))
+            form = ImageFormat.TAR if slot in release.tars else ImageFormat.RAW
+            tree = release.hash_trees.get(slot)
+            images.append(Image(slot, len(content), sha256, payload, tree, form))
         manifest = ReleaseManifest(
             product=release.product,
             version=Version.parse(release.version),

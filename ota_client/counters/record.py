@@ -1,7 +1,8 @@
-"""Where the stored rollback index lives. It only rises."""
+"""The stored rollback index in a record on the disk."""
 
-from typing import Final, Protocol
+from typing import Final
 
+from ota_client.counters.health import CounterHealth, CounterReport
 from ota_client.disk.record import Record
 from ota_client.errors import StateCorruptError
 from ota_client.manifest import ROLLBACK_INDEX_MAX
@@ -9,29 +10,15 @@ from ota_client.manifest import ROLLBACK_INDEX_MAX
 _DIGITS_LONGEST: Final = len(str(ROLLBACK_INDEX_MAX))
 
 
-class RollbackCounter(Protocol):
-    """A number that a device remembers for ever; a TPM keeps it where no software lowers it."""
-
-    def read(self) -> int:
-        """The stored rollback index, 0 on a new device.
-
-        Raises:
-            InstallError: it cannot be read.
-        """
-
-    def raise_to(self, index: int) -> None:
-        """Store ``index`` if it is higher; never lower it.
-
-        Raises:
-            InstallError: it cannot be stored.
-        """
-
-
 class RecordCounter:
     """The stored rollback index in a durable record."""
 
     def __init__(self, record: Record) -> None:
         self._record = record
+
+    def report(self) -> CounterReport:
+        """There is nothing to compare it with."""
+        return CounterReport("record", CounterHealth.OK, self.read())
 
     def read(self) -> int:
         """The stored rollback index, 0 on a new device."""
@@ -48,3 +35,6 @@ class RecordCounter:
         if index >= self.read():
             # an equal one too: a killed agent may not have made it durable
             self._record.write(str(index).encode())
+
+    def provision(self, index: int, *, replace: bool) -> None:
+        """Nothing: there is no hardware."""

@@ -1,0 +1,1 @@
+"""GRUB: its boot control, and the formats that it reads."""

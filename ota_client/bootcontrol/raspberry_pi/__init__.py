@@ -1,0 +1,1 @@
+"""Raspberry Pi's tryboot: its boot control, and the formats that it reads."""

@@ -1,0 +1,1 @@
+"""systemd-boot: its boot control, and the formats that it reads."""

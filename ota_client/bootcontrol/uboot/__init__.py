@@ -1,0 +1,1 @@
+"""U-Boot: its boot control, and the formats that it reads."""

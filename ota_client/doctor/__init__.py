@@ -1,0 +1,1 @@
+"""Examines a device's set-up before it ships: one file a subject. It reads, and changes nothing."""

@@ -1,0 +1,103 @@
+"""The whole examination: every subject in turn; one that cannot be looked at says so."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ota_client.doctor.accounts import examine_accounts
+from ota_client.doctor.boot import examine_boot
+from ota_client.doctor.clock import examine_clock
+from ota_client.doctor.finding import Code, Finding, Severity, note
+from ota_client.doctor.hardening import examine_hardening
+from ota_client.doctor.network import examine_network
+from ota_client.doctor.online import examine_repository
+from ota_client.doctor.open_ports import examine_open_ports
+from ota_client.doctor.owasp import ITEMS
+from ota_client.doctor.rollback_counter import examine_rollback_counter
+from ota_client.doctor.root_key import examine_root
+from ota_client.doctor.slots import examine_slots
+from ota_client.doctor.state_directory import examine_state_directory
+from ota_client.doctor.system import Setup
+from ota_client.errors import OtaError
+
+SUBJECTS: Final[dict[str, Callable[[Setup], Iterator[Finding]]]] = {
+    "slots": examine_slots,
+    "boot loader": examine_boot,
+    "pinned root": examine_root,
+    "clock": examine_clock,
+    "state directory": examine_state_directory,
+    "network": examine_network,
+    "rollback counter": examine_rollback_counter,
+    "open ports": examine_open_ports,
+    "accounts": examine_accounts,
+    "hardening": examine_hardening,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One subject and what was found."""
+
+    subject: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def severity(self) -> Severity:
+        """The worst of its findings."""
+        return max((finding.severity for finding in self.findings), default=Severity.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All subjects."""
+
+    subjects: tuple[Examined, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, by subject."""
+        return tuple(finding for subject in self.subjects for finding in subject.findings)
+
+    @property
+    def severity(self) -> Severity:
+        """The worst of all."""
+        return max((subject.severity for subject in self.subjects), default=Severity.OK)
+
+    def to_fields(self) -> dict[str, object]:
+        """The diagnosis as JSON fields (docs/reference/doctor.md)."""
+        return {
+            "severity": self.severity.name.lower(),
+            "subjects": [
+                {
+                    "subject": examined.subject,
+                    "severity": examined.severity.name.lower(),
+                    "findings": [finding.to_fields() for finding in examined.findings],
+                }
+                for examined in self.subjects
+            ],
+            "owasp": [item.to_fields(self.findings) for item in ITEMS],
+        }
+
+
+def examine(setup: Setup, *, online: bool = False) -> Diagnosis:
+    """Examine a device's set-up; reads, and changes nothing.
+
+    Args:
+        setup: the device.
+        online: also ask the repository for a file.
+    """
+    subjects = {**SUBJECTS, "repository": examine_repository} if online else SUBJECTS
+    return Diagnosis(
+        tuple(Examined(name, tuple(_findings(setup, look))) for name, look in subjects.items())
+    )
+
+
+def _findings(setup: Setup, look: Callable[[Setup], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look(setup)
+    except OSError as e:
+        what = f"not all of it could be looked at: {e.filename}: {e.strerror}"
+        yield note(Code.UNSEEN, what, "run it as root, on the device")
+    except (OtaError, ValueError, IndexError) as e:
+        # what the kernel or another program wrote is not as it is documented
+        yield note(Code.UNSEEN, f"not all of it could be looked at: {e}", "look at it by hand")
