@@ -3,30 +3,25 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from ota_client.bootcontrol.booted import Booted
 from ota_client.bootcontrol.control import BootControl, LoaderSettings, TellsRunningSlot
-from ota_client.bootcontrol.custom.control import CustomSettings
-from ota_client.bootcontrol.efi.control import EfiSettings
-from ota_client.bootcontrol.file import FileSettings
-from ota_client.bootcontrol.grub.control import GrubSettings
-from ota_client.bootcontrol.raspberry_pi.control import RaspberryPiSettings
-from ota_client.bootcontrol.systemd_boot.control import SystemdBootSettings
-from ota_client.bootcontrol.uboot.control import UBootSettings, UnsafeSingleCopySettings
 from ota_client.disk.storage import Storage
 from ota_client.formats.strict import Fields
 
-KINDS: Final[Mapping[str, type[LoaderSettings]]] = {
-    "custom": CustomSettings,
-    "efi": EfiSettings,
-    "file": FileSettings,
-    "grub": GrubSettings,
-    "raspberry-pi": RaspberryPiSettings,
-    "systemd-boot": SystemdBootSettings,
-    "u-boot": UBootSettings,
-    "u-boot-unsafe-single-copy": UnsafeSingleCopySettings,
+# By module and class: a device loads the back end of its own boot loader alone.
+KINDS: Final[Mapping[str, tuple[str, str]]] = {
+    "custom": ("custom.control", "CustomSettings"),
+    "efi": ("efi.control", "EfiSettings"),
+    "file": ("file", "FileSettings"),
+    "grub": ("grub.control", "GrubSettings"),
+    "raspberry-pi": ("raspberry_pi.control", "RaspberryPiSettings"),
+    "systemd-boot": ("systemd_boot.control", "SystemdBootSettings"),
+    "u-boot": ("uboot.control", "UBootSettings"),
+    "u-boot-unsafe-single-copy": ("uboot.control", "UnsafeSingleCopySettings"),
 }
 
 
@@ -54,7 +49,7 @@ class BootSettings:
         control = table.text("control")
         if control not in KINDS:
             table.fail("control", f"one of {', '.join(KINDS)}", control)
-        settings = cls(control, KINDS[control].read(table, path), Booted.read(table, path))
+        settings = cls(control, _loader_settings(control).read(table, path), Booted.read(table, path))
         table.finish()
         return settings
 
@@ -82,3 +77,9 @@ class BootSettings:
             booted: tells the slot that is running; by default, ``running`` does.
         """
         return self.loader.open(storage, slots, booted or partial(self.running, storage))
+
+
+def _loader_settings(control: str) -> type[LoaderSettings]:
+    module, name = KINDS[control]
+    back_end = import_module(f"ota_client.bootcontrol.{module}")
+    return cast("type[LoaderSettings]", getattr(back_end, name))

@@ -22,6 +22,18 @@ class HasCanary(Protocol):
         """
 
 
+@runtime_checkable
+class HasOrder(Protocol):
+    """A boot control whose order of slots others can overrule, such as a ``default`` of systemd-boot."""
+
+    def check_order(self) -> None:
+        """Check that nothing does.
+
+        Raises:
+            ConfigError: something does.
+        """
+
+
 def examine_boot(setup: Setup) -> Iterator[Finding]:
     """Find what is wrong with the boot loader's side."""
     boot = setup.config.boot
@@ -35,6 +47,8 @@ def examine_boot(setup: Setup) -> Iterator[Finding]:
         yield error(Code.BOOT_STATE, str(e), "mend [boot], or provision the device")
         return
     yield from _status(setup, status)
+    if isinstance(control, HasOrder):
+        yield from _order(control)
     if isinstance(control, HasCanary):
         yield from _canary(setup, control)
 
@@ -58,6 +72,13 @@ def _status(setup: Setup, status: BootStatus) -> Iterator[Finding]:
         yield note(
             Code.BOOT_NO_FALLBACK, what, "as it is until the first update, or ship both slots filled"
         )
+
+
+def _order(control: HasOrder) -> Iterator[Finding]:
+    try:
+        control.check_order()
+    except OtaError as e:
+        yield error(Code.BOOT_ORDER, str(e), "take it out: the slots' entries must come first")
 
 
 def _canary(setup: Setup, control: HasCanary) -> Iterator[Finding]:

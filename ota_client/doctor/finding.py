@@ -31,6 +31,7 @@ class Code(StrEnum):
     BOOT_UNSAFE = "boot-unsafe"
     BOOT_NO_FALLBACK = "boot-no-fallback"
     BOOT_TRIAL = "boot-trial"
+    BOOT_ORDER = "boot-order"
     BOOT_CANARY = "boot-canary"
     BOOT_CANARY_SILENT = "boot-canary-silent"
     ROOT_MISSING = "root-missing"

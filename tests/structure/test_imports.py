@@ -92,3 +92,18 @@ def test_importing_the_device_library_loads_nothing_heavy():
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_device_loads_the_back_end_of_its_own_boot_loader_alone():
+    script = (
+        "import sys; from pathlib import Path; from ota_client.bootcontrol.settings import BootSettings;"
+        "from ota_client import ConfigError; from ota_client.formats.strict import Fields;"
+        'table = Fields({"control": "file", "record": "r"}, "boot", ConfigError);'
+        "BootSettings.read(table, lambda name: Path(table.text(name)));"
+        'print(sorted(m for m in sys.modules if m.startswith("ota_client.bootcontrol.")))'
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    own = ("booted", "control", "file", "settings")
+    assert done.stdout == f"{[f'ota_client.bootcontrol.{name}' for name in own]}\n"
