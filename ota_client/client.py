@@ -129,6 +129,8 @@ class OtaClient:
             check_counter(self._ports.counter.report())
             # 3. Does it fit into the slot that is not running?
             slot = slots.inactive()
+            arguments = self._config.verity.of(slot, release.manifest.hash_trees())
+            slots.check_arguments(slot, arguments)
             compatibility.check_formats(release.manifest, slots.formats())
             compatibility.check_slots(release.manifest, slots.sizes(slot))
             approve(check)
@@ -139,7 +141,7 @@ class OtaClient:
                 self._config.urls,
                 release=release,
                 slot=slot,
-                arguments=self._config.verity.of(slot, release.manifest.hash_trees()),
+                arguments=arguments,
                 written=lambda: accept(check, slot),
                 progress=progress,
             ).run()

@@ -37,8 +37,11 @@ class HookRunner:
         self._run("post_write", self.hooks.post_write, check, {"RATCHET_SLOT": slot, **paths})
 
     def post_install(self, check: Check) -> None:
-        """Tell that a release waits for the next boot."""
-        self._run("post_install", self.hooks.post_install, check)
+        """Tell that a release waits for the next boot; a failure is logged, and changes nothing."""
+        try:
+            self._run("post_install", self.hooks.post_install, check)
+        except HookError as e:
+            _log.error("%s", e)
 
     def health_check(self) -> None:
         """Ask whether the running slot is well; raises ``HookError`` when it is not."""

@@ -96,6 +96,14 @@ class Slots:
             )
         self._boot_control.set_unbootable(slot)
 
+    def check_arguments(self, slot: str, arguments: str) -> None:
+        """Refuse kernel arguments that the boot loader cannot pass.
+
+        Raises:
+            BootControlError: it cannot.
+        """
+        self._boot_control.check_arguments(slot, arguments)
+
     def activate(self, slot: str, arguments: str = "") -> None:
         """Start ``slot`` on trial at the next boot, with these kernel arguments: one atomic write."""
         self._boot_control.activate(slot, arguments)

@@ -65,6 +65,13 @@ class BootControl(Protocol):
     def set_unbootable(self, slot: str) -> None:
         """Never start ``slot``: it is about to be overwritten, or was found bad."""
 
+    def check_arguments(self, slot: str, arguments: str) -> None:
+        """Refuse kernel arguments that ``activate`` would refuse, before anything is downloaded.
+
+        Raises:
+            BootControlError: this boot loader cannot pass them to ``slot``.
+        """
+
     def activate(self, slot: str, arguments: str = "") -> None:
         """Start ``slot`` next, on trial: unconfirmed, with all its tries.
 

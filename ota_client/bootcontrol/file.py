@@ -122,6 +122,9 @@ class FileBootControl:
         """Never start ``slot``: it is about to be overwritten, or was found bad."""
         self._save({**self._with(slot), slot: UNBOOTABLE})
 
+    def check_arguments(self, slot: str, arguments: str) -> None:
+        """Nothing: the record takes any."""
+
     def activate(self, slot: str, arguments: str = "") -> None:
         """Start ``slot`` next, on trial: unconfirmed, with all its tries."""
         others = {

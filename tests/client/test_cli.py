@@ -184,3 +184,11 @@ def test_the_post_install_hook_is_run_once_for_a_release(device, tmp_path):
         device.run("install")
     expected = ["advisories 1.1.0", "pre_install 1.1.0", "post_install 1.1.0"]
     assert log.read_text().splitlines() == expected
+
+
+def test_a_post_install_hook_that_fails_is_logged_and_the_release_waits(device):
+    settings = device.folder / "ota-client.toml"
+    settings.write_text(settings.read_text() + '\n[hooks]\npost_install = ["/bin/false"]\n')
+    installed = device.run("install")
+    assert installed.exit_code == 0
+    assert "hook post_install: expected /bin/false to end with 0" in installed.stderr

@@ -181,13 +181,17 @@ class CustomBootControl:
         self._refuse(slot, memory)
         self._save(memory.without(slot))
 
-    def activate(self, slot: str, arguments: str = "") -> None:
-        """Start ``slot`` next, on trial; takes effect by the script's ``set-primary``."""
+    def check_arguments(self, slot: str, arguments: str) -> None:  # noqa: ARG002 a protocol
+        """Refuse kernel arguments where the script does not pass them."""
         if arguments and not self._settings.passes_arguments:
             raise BootControlError(
                 "expected no kernel arguments, as this boot script is not known to pass them; have it "
                 "hand RATCHET_KERNEL_ARGUMENTS to the kernel, then set boot.passes_arguments = true"
             )
+
+    def activate(self, slot: str, arguments: str = "") -> None:
+        """Start ``slot`` next, on trial; takes effect by the script's ``set-primary``."""
+        self.check_arguments(slot, arguments)
         self._save(self._load().with_trial(slot, tries=self._settings.tries, boot_id=self._boot_id()))
         self._set_primary(slot, arguments)
 

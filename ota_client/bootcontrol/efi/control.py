@@ -160,6 +160,17 @@ class EfiBootControl:
             self._variables.remove("BootNext")
         self._put_order([other for other in state.order if other != number])
 
+    def check_arguments(self, slot: str, arguments: str) -> None:  # noqa: ARG002 a protocol
+        """Refuse kernel arguments that are no words, or that the entry has no place for."""
+        if not _ARGUMENTS.fullmatch(arguments):
+            raise BootControlError(
+                f"kernel arguments: expected words of printable ASCII, got {ascii(arguments)[:80]}"
+            )
+        if self._options is None and arguments:
+            raise BootControlError(
+                "kernel arguments: expected boot.options in the settings to add them to, got none"
+            )
+
     def activate(self, slot: str, arguments: str = "") -> None:
         """Start ``slot`` next, on trial: unconfirmed, with all its tries."""
         self.set_unbootable(slot)
@@ -200,15 +211,8 @@ class EfiBootControl:
         return state.numbers[slot]
 
     def _write_entry(self, number: int, slot: str, arguments: str) -> None:
-        if not _ARGUMENTS.fullmatch(arguments):
-            raise BootControlError(
-                f"kernel arguments: expected words of printable ASCII, got {ascii(arguments)[:80]}"
-            )
+        self.check_arguments(slot, arguments)
         entry, options = self._variables.entry(number), self._options
-        if options is None and arguments:
-            raise BootControlError(
-                "kernel arguments: expected boot.options in the settings to add them to, got none"
-            )
         if options is not None:
             entry = entry.with_arguments(f"{options.replace('{slot}', slot)} {arguments}".strip())
         self._variables.put(entry_name(number), entry.activated.to_bytes())

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from ota_client.bootcontrol.control import BootStatus, SlotBoot
 from ota_client.bootcontrol.grub.files import GrubFiles
-from ota_client.bootcontrol.grub.state import NO_TRIAL, Entry, GrubState, Standing
+from ota_client.bootcontrol.grub.state import NO_TRIAL, Entry, GrubState, Standing, check_arguments
 from ota_client.disk.storage import Storage
 from ota_client.errors import BootControlError, ConfigError
 from ota_client.formats.strict import Fields
@@ -83,6 +83,10 @@ class GrubBootControl:
     def set_unbootable(self, slot: str) -> None:
         """Never start ``slot``: it is about to be overwritten, or was found bad."""
         self._change(slot, lambda state: state.set_unbootable(slot))
+
+    def check_arguments(self, slot: str, arguments: str) -> None:  # noqa: ARG002 a protocol
+        """Refuse kernel arguments that GRUB would change."""
+        check_arguments(arguments)
 
     def activate(self, slot: str, arguments: str = "") -> None:
         """Start ``slot`` next, on trial: unconfirmed, with all its tries."""

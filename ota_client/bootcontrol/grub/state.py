@@ -65,11 +65,7 @@ class GrubState:
         Raises:
             BootControlError: GRUB cannot pass these arguments on.
         """
-        if not arguments.isascii() or not arguments.isprintable() or _MANGLED & set(arguments):
-            raise BootControlError(
-                "kernel arguments: expected printable ASCII without quotes, backslashes, '*', '?' and "
-                f"brackets, which GRUB would change, got {arguments[:80]!r}"
-            )
+        check_arguments(arguments)
         _, other = self._apart(slot)
         if other.standing is Standing.TRIAL:
             # GRUB counts one trial's tries
@@ -128,6 +124,19 @@ class GrubState:
                 f"{state.second.slot!r} ({state.second.standing})"
             )
         return state
+
+
+def check_arguments(arguments: str) -> None:
+    """Refuse kernel arguments that GRUB would change.
+
+    Raises:
+        BootControlError: they hold what GRUB quotes or takes for file names.
+    """
+    if not arguments.isascii() or not arguments.isprintable() or _MANGLED & set(arguments):
+        raise BootControlError(
+            "kernel arguments: expected printable ASCII without quotes, backslashes, '*', '?' and "
+            f"brackets, which GRUB would change, got {arguments[:80]!r}"
+        )
 
 
 def _number(variables: Mapping[str, str], name: str) -> int:

@@ -185,6 +185,14 @@ class RaspberryPiBootControl:
             autoboot = Autoboot(autoboot.default, autoboot.default)
         self._autoboot.save(autoboot)
 
+    def check_arguments(self, slot: str, arguments: str) -> None:  # noqa: ARG002 a protocol
+        """Refuse all kernel arguments."""
+        if arguments:
+            raise BootControlError(
+                "expected no kernel arguments, as a Raspberry Pi's boot loader passes none; put them "
+                "into cmdline.txt on the slot's boot partition, an image of the same release"
+            )
+
     def activate(self, slot: str, arguments: str = "") -> None:
         """Start ``slot`` at the next restart with ``tryboot``, on trial.
 
@@ -192,11 +200,7 @@ class RaspberryPiBootControl:
         that it has left: an agent that installs the same failing release after each fallback must come
         to an end (D04).
         """
-        if arguments:
-            raise BootControlError(
-                "expected no kernel arguments, as a Raspberry Pi's boot loader passes none; put them "
-                "into cmdline.txt on the slot's boot partition, an image of the same release"
-            )
+        self.check_arguments(slot, arguments)
         autoboot, partition = self._autoboot.load(), self._partition(slot)
         if partition == autoboot.default:
             raise BootControlError(f"expected a slot that is not confirmed to go on trial, got {slot}")

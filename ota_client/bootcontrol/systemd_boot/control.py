@@ -117,6 +117,10 @@ class SystemdBootControl:
         for file in self._files(slot):
             self._entries.hide(file)
 
+    def check_arguments(self, slot: str, arguments: str) -> None:
+        """Refuse kernel arguments that are no words, or that the entry has no room for."""
+        self._template.fill(slot, 1, arguments)
+
     def activate(self, slot: str, arguments: str = "") -> None:
         """Start ``slot`` next, on trial: unconfirmed, with all its tries."""
         version = 1 + max(file.version for file in self._read())

@@ -182,14 +182,18 @@ class UBootControl:
         """Never start ``slot``: it is about to be overwritten, or was found bad."""
         self._change(lambda found: self._convention.unbootable(found, self._known(slot)))
 
-    def activate(self, slot: str, arguments: str = "") -> None:
-        """Start ``slot`` next, on trial: unconfirmed, with all its tries."""
+    def check_arguments(self, slot: str, arguments: str) -> None:  # noqa: ARG002 a protocol
+        """Refuse kernel arguments that U-Boot's shell would change."""
         unfit = sorted(_NOT_IN_ARGUMENTS & set(arguments))
         if unfit or not (arguments.isascii() and (arguments.isprintable() or not arguments)):
             raise BootControlError(
                 f"kernel arguments: expected none of {' '.join(sorted(_NOT_IN_ARGUMENTS))}, which "
                 f"U-Boot's shell reads, got {arguments[:80]!r}"
             )
+
+    def activate(self, slot: str, arguments: str = "") -> None:
+        """Start ``slot`` next, on trial: unconfirmed, with all its tries."""
+        self.check_arguments(slot, arguments)
         given = {f"BOOT_{self._known(slot)}_ARGS": arguments or None}
         self._change(lambda found: {**self._convention.activated(found, slot), **given})
 
