@@ -9,7 +9,7 @@ from os import cpu_count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import check, install, repository, slot_group, start, status
+from bench import check, install, power, repository, slot_group, start, status
 from bench.figure import Figure, markdown_table, text_table
 from bench.process import ROOT
 
@@ -20,6 +20,7 @@ _BENCHES = {
     "repository": repository.measure,
     "start": start.measure,
     "status": status.measure,
+    "power": power.measure,
 }
 
 

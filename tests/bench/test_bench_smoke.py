@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("bench", ["start", "status", "install", "slot-group", "check", "repository"])
+@pytest.mark.parametrize(
+    "bench", ["start", "status", "install", "slot-group", "check", "repository", "power"]
+)
 def test_a_quick_bench_measures_every_figure_beside_its_peer(bench, tmp_path):
     output = tmp_path / "bench.json"
     command = [sys.executable, "-m", "bench", "--quick", "--only", bench, "--output", output]
