@@ -1,0 +1,28 @@
+"""One line that says how much the tests of a whole machine tried."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+
+def summary_line(stats: Mapping[str, Sequence[pytest.TestReport]]) -> str:
+    """The line; empty where no such test ran."""
+    tests = [
+        (outcome, dict(report.user_properties))
+        for outcome in ("passed", "failed")
+        for report in stats.get(outcome, [])
+        if report.when == "call" and "/vm/" in report.nodeid
+    ]
+    if not tests:
+        return ""
+    boots, kills, prefixes, replayed = (
+        sum(int(str(facts.get(f"vm {name}", 0))) for _, facts in tests)
+        for name in ("boots", "kills", "prefixes", "replayed")
+    )
+    seeds = [str(facts["vm seed"]) for _, facts in tests if "vm seed" in facts]
+    seed = f" (seed {', '.join(seeds)})" if seeds else ""
+    failures = sum(outcome == "failed" for outcome, _ in tests)
+    return (
+        f"vm: {boots:,} boots, {kills:,} kills{seed}, {prefixes:,} prefixes checked, "
+        f"{replayed:,} really booted, {failures:,} failures"
+    )
