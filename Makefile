@@ -39,7 +39,7 @@ system: $(READY) ## The slow tests: real parts, minutes
 VM := $(PYTHON) -m pytest --basetemp=build/vm/run -o tmp_path_retention_policy=failed tests/vm
 system-vm-quick: $(READY) ## A whole machine in QEMU: updates, fallbacks, power cuts, 20 kills (minutes)
 	@mkdir -p build/vm
-	$(VM) -n 2 --dist loadgroup -m vm
+	$(VM) -n 2 --dist loadfile --no-loadscope-reorder -m vm
 
 system-vm: $(READY) ## The same with 200 kills and all cuts (an hour); VM_KILLS says how many
 	@mkdir -p build/vm

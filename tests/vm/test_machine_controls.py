@@ -16,7 +16,7 @@ NO_FOLDER_FSYNC = (
 )
 FULL = "pass"
 SINGLE_COPY = "/dev/nvme0n1p2 0x40000 0x4000"
-OPERATIONS = 4
+OPERATIONS = 2
 
 
 def patch(machine, code):
@@ -78,11 +78,13 @@ def check_operations(medium, mark):
             assert not (folder / f"{number}.gone").exists(), "a removed file came back"
 
 
-@pytest.mark.vm
 @pytest.mark.parametrize(
     ("code", "fails"),
-    [(FULL, False), (NO_FSYNC, True), (NO_FOLDER_FSYNC, True)],
-    ids=["all fsyncs", "no fsync", "no fsync of folders"],
+    [
+        pytest.param(FULL, False, id="all fsyncs", marks=pytest.mark.vm_slow),
+        pytest.param(NO_FSYNC, True, id="no fsync", marks=pytest.mark.vm),
+        pytest.param(NO_FOLDER_FSYNC, True, id="no fsync of folders", marks=pytest.mark.vm),
+    ],
 )
 def test_each_durable_operation_survives_and_a_missing_fsync_is_found(code, fails, device, tmp_path):
     recording = record_operations(device, tmp_path, code)

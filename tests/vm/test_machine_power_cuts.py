@@ -9,8 +9,6 @@ from vm.power_cuts import PowerCuts, boots_well
 from vm.recording import record_cycle
 from vm.workshop import ENVIRONMENT_COPIES, FIRST, ROLLBACK_INDEX, SECOND
 
-# one recording serves them all
-pytestmark = pytest.mark.xdist_group("recording")
 SEED = 20261122
 BOOTS = 6
 
