@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 def test_a_quick_bench_measures_every_figure_beside_its_peer(bench, tmp_path):
     output = tmp_path / "bench.json"
     command = [sys.executable, "-m", "bench", "--quick", "--only", bench, "--output", output]
-    found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=120)
+    found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=300)
     figures = json.loads(output.read_text())["figures"]
     assert figures
     for figure in figures:

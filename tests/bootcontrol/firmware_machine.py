@@ -17,7 +17,7 @@ _NEEDED = {
     "ovmf": (OVMF / "OVMF_CODE_4M.fd").exists(),
     "systemd-boot-efi": SYSTEMD_BOOT.exists(),
 }
-_DEADLINE_S = 120
+_DEADLINE_S = 300
 _MEBIBYTE = 1 << 20
 
 Files = Mapping[str, bytes]

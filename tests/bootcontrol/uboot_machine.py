@@ -100,6 +100,6 @@ class UBootMachine:
             *("-device", f"loader,file={self._script},addr=0x40200000,force-raw=on"),
         ]
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=True
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=True
         )
         return Start(done.stdout.decode(errors="replace").replace("\r", ""))
