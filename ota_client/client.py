@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ota_client import compatibility
+from ota_client.bootcontrol import BootStatus
 from ota_client.config import DeviceConfig
 from ota_client.counters.health import check_counter
 from ota_client.errors import ConfigError, ManifestError
@@ -63,13 +64,14 @@ class OtaClient:
         Raises:
             InstallError: the state or the boot state cannot be read.
         """
-        found = self._find()
+        counter, boot = self._ports.counter.report(), self._ports.slots.status()
+        found = self._find(boot, counter.index)
         return Status.of(
             self._config,
             found,
-            self._ports.slots.status(),
-            stored_index=self._stored_index(),
-            counter=self._ports.counter.report(),
+            boot,
+            stored_index=max(counter.index, self._config.firmware.rollback_index),
+            counter=counter,
             traffic=self._traffic(),
             offered=self._last_offered(found.state.offered),
         )
@@ -247,24 +249,25 @@ class OtaClient:
     def _stored_index(self) -> int:
         return max(self._ports.counter.read(), self._config.firmware.rollback_index)
 
-    def _find(self) -> Recovery:
+    def _find(self, boot: BootStatus, stored_index: int) -> Recovery:
         firmware = self._config.firmware
         return recover(
             self._ports.state.load(),
-            self._ports.slots.status(),
+            boot,
             firmware=SlotContent(firmware.version, firmware.rollback_index, "", complete=True),
-            stored_index=self._ports.counter.read(),
+            stored_index=stored_index,
         )
 
     def _recover(self) -> Recovery:
         """Finish what a cut left open; each step is redone until it holds."""
         self._ports.slots.settle()
-        found = self._find()
+        stored_index = self._ports.counter.read()
+        found = self._find(self._ports.slots.status(), stored_index)
         if found.fell_back_from is not None:
             _log.error("fell back from release %s", found.fell_back_from.version)
         # the index rises only here, after the running slot was marked good (D06); a killed agent may not
         # have made the mark durable
-        if found.raise_to > self._ports.counter.read():
+        if found.raise_to > stored_index:
             self._ports.slots.mark_good()
         self._ports.counter.raise_to(found.raise_to)
         for slot in found.retire:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.boot_loaders.uboot import newer, newer_boolean, pack, unpack
+from support.forgetful_storage import ForgetfulStorage
 
 from ota_client.bootcontrol.uboot.environment import Environment, FlagScheme, Variables
 from ota_client.bootcontrol.uboot.locations import Location
@@ -144,25 +145,6 @@ def test_after_every_cut_either_all_is_changed_or_nothing(scheme):
             found = unpack(raws[read(raws)])["BOOT_ORDER"]
             assert found in ({after} if cut.done == last else {before, after}), cut
             assert environment(medium, scheme=scheme).read().get("BOOT_ORDER") == found
-
-
-class ForgetfulStorage(SimulatedStorage):
-    """As Linux: after a sync that failed the next one succeeds, and what was written is gone."""
-
-    def __init__(self, files):
-        super().__init__(files)
-        self.sync_fails, self.forgotten = False, {}
-
-    def apply(self, operation):
-        if isinstance(operation, Written) and self.sync_fails:
-            self.forgotten[operation.path] = self.files()[operation.path]
-        if isinstance(operation, Synced):
-            if self.sync_fails:
-                self.sync_fails = False
-                raise StorageError(f"{operation.path}: Input/output error")
-            if operation.path in self.forgotten:
-                super().apply(Written(operation.path, 0, self.forgotten.pop(operation.path)))
-        super().apply(operation)
 
 
 def test_after_a_failed_sync_the_next_change_starts_from_what_is_on_the_medium():

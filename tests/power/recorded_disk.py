@@ -76,10 +76,11 @@ class Recording:
         return {ack.step: ack.number for ack in self.acknowledged if ack.log_bytes <= log_bytes}
 
 
-def record(folder: Path, *workload: str) -> Recording:
+def record(folder: Path, *workload: str, options: str = "") -> Recording:
     """Run Python with the arguments ``workload`` and the folder of a recorded file system.
 
-    It prints a line ``ACK step number`` and the log's length for each step that is durable.
+    The file system is mounted with ``options``. The workload prints a line ``ACK step number`` and the
+    log's length for each step that is durable.
     """
     folder.mkdir()
     base, disk, log = folder / "base", folder / "disk", folder / "log"
@@ -91,7 +92,7 @@ def record(folder: Path, *workload: str) -> Recording:
     with (
         exported(disk, log, folder / "export") as export,
         loop_device(export) as device,
-        mounted(device, folder / "mounted") as target,
+        mounted(device, folder / "mounted", options) as target,
     ):
         begun = log.stat().st_size
         done = subprocess.run(
@@ -140,10 +141,10 @@ def loop_device(file: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def mounted(device: Path, target: Path) -> Iterator[Path]:
+def mounted(device: Path, target: Path, options: str = "") -> Iterator[Path]:
     """The file system on a device; its journal is replayed."""
     target.mkdir(exist_ok=True)
-    if libc.mount(str(device).encode(), str(target).encode(), b"ext4", 0, None):
+    if libc.mount(str(device).encode(), str(target).encode(), b"ext4", 0, options.encode()):
         error = ctypes.get_errno()
         raise OSError(error, f"mount: {os.strerror(error)}")
     try:

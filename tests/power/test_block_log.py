@@ -4,6 +4,7 @@ Sees what a killed process cannot: a sync that is missing, and writes that the d
 """
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -22,6 +23,8 @@ pytestmark = [pytest.mark.system, pytest.mark.skipif(bool(missing()), reason=mis
 
 STEPS = str(Path(__file__).with_name("durable_steps.py"))
 SEEDS = (1, 2)
+# another process's sync(2) writes everybody's files, and may hide what a control leaves out
+RECORDINGS = 4
 
 
 @pytest.fixture
@@ -110,6 +113,16 @@ def check_all(cuts, bench, check):
     ("control", "lost"), [("file-sync", "LOST: (a record|a file)"), ("folder-sync", "LOST: a removal")]
 )
 def test_the_check_finds_a_sync_that_was_taken_out(control, lost, folder):
-    recording = record(folder / "recording", STEPS, "operations", control)
-    with workbench(folder / "bench") as bench, pytest.raises(AssertionError, match=lost):
+    with workbench(folder / "bench") as bench:
+        found = (loss(folder / f"recording-{number}", control, bench) for number in range(RECORDINGS))
+        assert any(re.match(lost, each) for each in found)
+
+
+def loss(folder, control, bench):
+    """What was lost first; in the mode in which nothing but its own sync brings a file to the disk."""
+    recording = record(folder, STEPS, "operations", control, options="data=writeback")
+    try:
         check_all(prefixes(recording), bench, check_operations)
+    except AssertionError as e:
+        return str(e)
+    return "nothing"

@@ -1,10 +1,11 @@
 """A durable record by itself: killed in one write, cut in the next."""
 
 import pytest
+from support.forgetful_storage import ForgetfulStorage
 
 from ota_client.disk.record import Record
 from ota_client.errors import StorageError
-from ota_client.testing import PowerCutError, SimulatedStorage, Synced, Written, every_cut
+from ota_client.testing import PowerCutError, SimulatedStorage, Written, every_cut
 
 PATH = "/state/record"
 BEFORE, KILLED, AFTER = b"before", b"written by an agent that is killed", b"after"
@@ -51,25 +52,6 @@ def test_a_write_of_what_is_there_already_writes_nothing():
     settled = len(storage.operations)
     record.write(BEFORE)
     assert len(storage.operations) == settled
-
-
-class ForgetfulStorage(SimulatedStorage):
-    """As Linux: after a sync that failed the next one succeeds, and what was written is gone."""
-
-    def __init__(self, files):
-        super().__init__(files)
-        self.sync_fails, self.forgotten = False, {}
-
-    def apply(self, operation):
-        if isinstance(operation, Written) and self.sync_fails:
-            self.forgotten[operation.path] = self.files()[operation.path]
-        if isinstance(operation, Synced):
-            if self.sync_fails:
-                self.sync_fails = False
-                raise StorageError(f"{operation.path}: Input/output error")
-            if operation.path in self.forgotten:
-                super().apply(Written(operation.path, 0, self.forgotten.pop(operation.path)))
-        super().apply(operation)
 
 
 def test_after_a_failed_sync_the_next_write_does_not_go_over_the_only_durable_copy():

@@ -164,16 +164,16 @@ class CustomBootControl:
             # boot loaders of RAUC's kind take a try at each boot, also from a confirmed slot
             self._set_state(booted, "good")
         if memory.waiting and memory.trial != booted:
-            memory = memory.after_a_boot(goes_on=self._would_start(memory.trial))
+            memory = memory.after_a_boot(goes_on=self._would_start(memory.trial, self._primary()))
             if not memory.waiting:
                 self._refuse(memory.trial, memory)
         self._save(replace(memory, boot_id=boot_id))
 
     def status(self) -> BootStatus:
         """Read the boot state: the script's word, and the record's."""
-        memory = self._load()
-        slots = {slot: self._slot(slot, memory) for slot in self._bootnames}
-        return BootStatus(booted=self._booted(), primary=self._primary(), slots=slots)
+        memory, primary = self._load(), self._primary()
+        slots = {slot: self._slot(slot, memory, primary) for slot in self._bootnames}
+        return BootStatus(booted=self._booted(), primary=primary, slots=slots)
 
     def set_unbootable(self, slot: str) -> None:
         """Never start ``slot``: it is about to be overwritten, or was found bad."""
@@ -205,17 +205,17 @@ class CustomBootControl:
         # last: until here the next start confirms it again
         self._save(memory.with_good(slot))
 
-    def _slot(self, slot: str, memory: CustomMemory) -> SlotBoot:
-        would_start = self._would_start(slot)
+    def _slot(self, slot: str, memory: CustomMemory, primary: str | None) -> SlotBoot:
+        would_start = self._would_start(slot, primary)
         good = slot in memory.good and would_start
         waits = memory.waiting and memory.trial == slot
         # some scripts arm a one-shot flag and tell of no change: until a restart the record's word holds
         armed = waits and memory.boot_id == self._boot_id()
         return SlotBoot(would_start or armed, good, memory.tries_left if waits else 0)
 
-    def _would_start(self, slot: str) -> bool:
+    def _would_start(self, slot: str, primary: str | None) -> bool:
         """Whether the script says that the boot loader starts the slot, now or if another one fails."""
-        return self._primary() == slot or self._state(slot) == "good"
+        return primary == slot or self._state(slot) == "good"
 
     def _refuse(self, slot: str, memory: CustomMemory) -> None:
         """Tell the script to start another slot, then that this one is bad."""
