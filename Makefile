@@ -36,10 +36,10 @@ system: $(READY) ## The slow tests: real parts, minutes
 	$(PYTHON) -m pytest -n $(JOBS) -m system
 
 # Two machines at a time, each on a core; their disks and serial lines stay in build/vm/run when a test fails.
-VM := $(PYTHON) -m pytest --basetemp=build/vm/run -o tmp_path_retention_policy=failed tests/vm
+VM := $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --basetemp=build/vm/run -o tmp_path_retention_policy=failed tests/vm
 system-vm-quick: $(READY) ## A whole machine in QEMU: updates, fallbacks, power cuts, 20 kills (minutes)
 	@mkdir -p build/vm
-	$(VM) -n 2 --dist loadfile --no-loadscope-reorder -m vm
+	$(VM) -m vm
 
 system-vm: $(READY) ## The same with 200 kills and all cuts (an hour); VM_KILLS says how many
 	@mkdir -p build/vm

@@ -7,6 +7,7 @@ import pytest
 from vm.inspection import Inspector
 from vm.summary import summary_line
 from vm.workshop import ROLLBACK_INDEX, Workshop, open_boot_control
+from xdist.scheduler import LoadScopeScheduling
 
 _PROGRAMS = {
     "qemu-system-aarch64": "qemu-system-arm",
@@ -50,6 +51,18 @@ def device(workshop, tmp_path):
 def kills():
     """How often the power of the machine is cut: VM_KILLS, or as often as CI has time for."""
     return int(os.environ.get("VM_KILLS", "20"))
+
+
+class Scheduling(LoadScopeScheduling):
+    """A file's tests share a recording, so they go to one process; those that kill share nothing."""
+
+    def _split_scope(self, nodeid):
+        return nodeid if "kill" in nodeid else nodeid.split("::", 1)[0]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Keep two processes busy to the end."""
+    return Scheduling(config, log)
 
 
 def pytest_terminal_summary(terminalreporter):

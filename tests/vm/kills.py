@@ -12,9 +12,9 @@ from vm.device import Device
 from vm.inspection import Floor, Found, Inspector
 from vm.workshop import FACTORY, SECOND, Workshop
 
-_LONGEST_LIFE_S: Final = 8.0
+_LONGEST_LIFE_S: Final = 6.0
 # some cuts fall into the boot: before the boot loader has read anything, and up to the first program
-_CUT_WHILE_BOOTING: Final = 0.3
+_CUT_WHILE_BOOTING: Final = 0.35
 _CUT_AT_RANDOM: Final = 0.6
 _BOOT_S: Final = 5.0
 _EVENTS: Final = r"release \S+ is (installed|confirmed)|nothing new: .*|\[known-bad-release\]"

@@ -94,7 +94,7 @@ def test_each_durable_operation_survives_and_a_missing_fsync_is_found(code, fail
     assert bool(cuts.failures) == fails, cuts.failures[:3]
 
 
-@pytest.mark.vm
+@pytest.mark.vm_slow
 def test_an_environment_in_one_copy_is_torn(device, servers, workshop, tmp_path):
     settings = (
         's/control = .*/control = "u-boot-unsafe-single-copy"/; s/kind = "tpm"/kind = "record"/; '
