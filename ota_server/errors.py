@@ -21,3 +21,75 @@ class ListenError(FleetError):
 
     code = "listen"
     retryable = True
+
+
+class DatabaseUnavailableError(FleetError):
+    """The database does not answer, or its disk is full."""
+
+    code = "database-unavailable"
+    retryable = True
+
+
+class SchemaError(FleetError):
+    """The database was made by an older or a newer ota-server."""
+
+    code = "schema"
+    exit_code = 2
+
+
+class InvalidError(FleetError):
+    """A value is not one that can be taken; the sentence names it."""
+
+    code = "invalid"
+    exit_code = 2
+
+
+class NotFoundError(FleetError):
+    """There is no such device, group, rollout, release or token."""
+
+    code = "not-found"
+
+
+class ConflictError(FleetError):
+    """It is there already, or its state does not allow what was asked."""
+
+    code = "conflict"
+
+
+class UnauthenticatedError(FleetError):
+    """The request came without a client certificate, or with one that cannot be believed (B03, B14)."""
+
+    code = "unauthenticated"
+    exit_code = 4
+
+
+class UnknownDeviceError(UnauthenticatedError):
+    """No enrolled device has the certificate's key (B04)."""
+
+    code = "unknown-device"
+
+
+class ForbiddenError(FleetError):
+    """The device or the token is known, and is not allowed to."""
+
+    code = "forbidden"
+    exit_code = 4
+
+
+class RevokedError(ForbiddenError):
+    """The device was revoked or decommissioned (B05)."""
+
+    code = "revoked"
+
+
+class EnrolmentError(ForbiddenError):
+    """The enrolment token is unknown, used up, expired or for other devices (B04)."""
+
+    code = "enrolment"
+
+
+class TooManyError(FleetError):
+    """More requests than one device or address may make (B07)."""
+
+    code = "too-many"
+    retryable = True

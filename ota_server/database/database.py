@@ -1,0 +1,132 @@
+"""The fleet's database, opened: SQLite in one file, or PostgreSQL."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+
+from ota_client.errors import ConfigError
+from ota_server.errors import DatabaseUnavailableError
+
+# a command of the operator may hold the lock while devices report
+_BUSY_MS = 20_000
+_KINDS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+
+
+class Database:
+    """Transactions over the fleet's tables; one object a process, for all threads.
+
+    Args:
+        url: ``sqlite:////var/lib/ota-server/fleet.db`` or ``postgresql://user@host/name``; a password
+            comes from PostgreSQL's own password file or service file, not from here.
+
+    Raises:
+        ConfigError: the address is of neither kind.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _parse(url)
+        self.engine = _open(self.url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file of this machine."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction that writes: all of it holds, or nothing.
+
+        Raises:
+            DatabaseUnavailableError: the database does not answer, its disk is full, or another
+                transaction stood in the way.
+        """
+        with self._transaction(sqlite_begin="BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One state of the whole database, for reading.
+
+        Raises:
+            DatabaseUnavailableError: the database does not answer.
+        """
+        with self._transaction(sqlite_begin="BEGIN", isolation="REPEATABLE READ") as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(
+        self, *, sqlite_begin: str, isolation: str = "READ COMMITTED"
+    ) -> Iterator[Connection]:
+        with _translated(), self.engine.connect() as connection:
+            if self.is_sqlite:
+                connection.execution_options(sqlite_begin=sqlite_begin)
+            else:
+                connection.execution_options(isolation_level=isolation)
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.drivername not in _KINDS:
+        raise ConfigError(
+            "database: expected sqlite:////path/to/fleet.db or postgresql://user@host/name, "
+            "got something else"
+        )
+    if parsed.drivername == "sqlite" and not parsed.database:
+        raise ConfigError("database: expected the path of a file behind sqlite:///, got none")
+    return parsed.set(drivername=_KINDS[parsed.drivername])
+
+
+def _open(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _: object) -> None:
+    # transactions are begun by us, in the mode that we need
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode = WAL",
+        # what was acknowledged outlives a power cut
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        f"busy_timeout = {_BUSY_MS}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    # a writer holds the lock from the start: no transaction fails because it became one
+    connection.exec_driver_sql(connection.get_execution_options()["sqlite_begin"])
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        # the caller's: it knows what was to be unique
+        raise
+    except DBAPIError as e:
+        raise DatabaseUnavailableError(f"the database does not do it: {_first_line(e)}") from e
+
+
+def _first_line(e: DBAPIError) -> str:
+    """Without the statement and its values: they may hold what is nobody's business."""
+    return (str(e.orig).splitlines() or ["no reason given"])[0][:200]
