@@ -8,6 +8,9 @@ TEST_TMP := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt
 # Where the demo works; a temporary folder unless you name one.
 DEMO_DIR ?=
 
+# Some machines set it; commands that the tests start would compile all their modules each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help dev demo test lint packages system system-vm system-vm-quick bench docs fuzz clean
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18

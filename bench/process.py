@@ -13,6 +13,8 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[1]
 # What other people's settings may not change: where modules come from, and where answers go.
 _ENVIRONMENT: Final = {"PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"}
+# ... and modules are compiled once, as they are where they are installed.
+_NOT_INHERITED: Final = {"PYTHONDONTWRITEBYTECODE"}
 
 
 class ChildFailedError(Exception):
@@ -44,7 +46,7 @@ def run(
     with subprocess.Popen(  # noqa: S603 - our own modules
         command,
         cwd=ROOT,
-        env={**os.environ, **_ENVIRONMENT, **(env or {})},
+        env={**_environment(), **(env or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -55,6 +57,11 @@ def run(
     if process.returncode not in statuses:
         raise ChildFailedError(f"{' '.join(arguments)[:200]}: status {process.returncode}: {errors}")
     return Usage(usage.ru_utime + usage.ru_stime, output)
+
+
+def _environment() -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    return inherited | _ENVIRONMENT
 
 
 def _drain(process: "subprocess.Popen[str]") -> tuple[str, str]:
@@ -91,7 +98,7 @@ def server(*arguments: str) -> Iterator[str]:
     with subprocess.Popen(  # noqa: S603 - our own modules
         [sys.executable, *arguments],
         cwd=ROOT,
-        env={**os.environ, **_ENVIRONMENT},
+        env=_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -7,7 +7,6 @@ import click
 
 from ota_client.cli.group import json_option, report
 from ota_client.errors import ConfigError
-from ota_client.testing.simulator import SETTINGS, SimulatedDeviceFolder, settings_text
 
 _MIB = 1024 * 1024
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -56,6 +55,12 @@ def init(
     insecure_http: bool,
 ) -> None:
     """Make a simulated device in DIR: slot A runs, slot B is empty."""
+    from ota_client.testing.simulator import (  # noqa: PLC0415 a device does not simulate
+        SETTINGS,
+        SimulatedDeviceFolder,
+        settings_text,
+    )
+
     named = dict(image.partition("=")[::2] for image in images)
     network = f"insecure_http = {str(insecure_http).lower()}\n"
     if ca_file is not None:
@@ -86,6 +91,8 @@ def init(
 @click.argument("folder", type=_FOLDER, metavar="DIR")
 def boot(folder: Path) -> None:
     """Restart the device in DIR as its boot loader would."""
+    from ota_client.testing.simulator import SimulatedDeviceFolder  # noqa: PLC0415 a device does not simulate
+
     slot = SimulatedDeviceFolder(folder).boot()
     report(f"slot {slot} runs", {"booted": slot})
 
@@ -95,6 +102,8 @@ def boot(folder: Path) -> None:
 @click.argument("folder", type=_FOLDER, metavar="DIR")
 def fail_boot(folder: Path) -> None:
     """Restart the device in DIR with its next slot never coming up, until another one runs."""
+    from ota_client.testing.simulator import SimulatedDeviceFolder  # noqa: PLC0415 a device does not simulate
+
     *failed, slot = SimulatedDeviceFolder(folder).fail_boot()
     text = f"slot {failed[0]} failed {len(failed)} times; slot {slot} runs"
     report(text, {"failed": failed, "booted": slot})

@@ -6,7 +6,8 @@ import sys
 import pytest
 from source_tree import ROOT, importers, imports, sources, third_parties
 
-WEB = ("starlette", "uvicorn", "httptools", "fastapi", "jinja2", "sqlalchemy")
+WEB = ("starlette", "uvicorn", "httptools", "fastapi", "jinja2")
+FLEET = ("alembic", "msgspec", "obstore", "prometheus_client", "psycopg", "sqlalchemy")
 # Files that decide: they get the time, bytes and answers as arguments.
 DECIDE = (
     "compatibility",
@@ -31,8 +32,8 @@ def test_the_desk_and_the_server_do_not_know_each_other():
     assert importers("signing", "ota_server") == importers("ota_server", "signing") == set()
 
 
-@pytest.mark.parametrize("package", WEB)
-def test_only_the_server_imports_web_packages(package):
+@pytest.mark.parametrize("package", WEB + FLEET)
+def test_only_the_server_imports_its_packages(package):
     assert importers(package, "ota_client", "signing") == set()
 
 
