@@ -3,6 +3,9 @@
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Final
+
+_END_S: Final = 30
 
 
 class Tpm:
@@ -40,7 +43,12 @@ class Tpm:
     def wait(self) -> None:
         """Wait for the chip after its machine is gone."""
         if self._process is not None:
-            self._process.wait(30)
+            try:
+                self._process.wait(_END_S)
+            except subprocess.TimeoutExpired:
+                # QEMU was killed before it plugged the chip in: nobody will ever hang up
+                self._process.kill()
+                self._process.wait()
             self._process.stderr.close()
             self._run.cleanup()
             self._process = None
