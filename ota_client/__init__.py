@@ -6,15 +6,17 @@ neither tuf nor requests: a device can tell its status and mark itself good with
 
 from ota_client.client import OtaClient
 from ota_client.config import DeviceConfig
-from ota_client.device import open_ports
+from ota_client.device import open_member, open_ports
 from ota_client.errors import (
     ConfigError,
     FetchError,
     InstallError,
+    NotAuthorisedError,
     OtaError,
     RefusedError,
     VerificationError,
 )
+from ota_client.fleet.member import FleetMember
 from ota_client.formats.version import Version
 from ota_client.manifest import Advisory, ReleaseManifest, Severity
 from ota_client.ports import Ports
@@ -27,7 +29,9 @@ __all__ = [
     "ConfigError",
     "DeviceConfig",
     "FetchError",
+    "FleetMember",
     "InstallError",
+    "NotAuthorisedError",
     "OtaClient",
     "OtaError",
     "Ports",
@@ -38,5 +42,6 @@ __all__ = [
     "Status",
     "VerificationError",
     "Version",
+    "open_member",
     "open_ports",
 ]

@@ -68,6 +68,8 @@ class Hooks:
         reboot: restarts the device, after activation and after a trial was given up.
         health_check: must succeed before the running slot is marked good.
         advisories: gets the security advisories as JSON on its standard input.
+        consent: asks the owner whether to install what the update server wants to be agreed to.
+        attributes: prints attributes for the update server, a JSON object.
         deadline_s: how long each may take.
     """
 
@@ -77,6 +79,8 @@ class Hooks:
     reboot: tuple[str, ...] = ()
     health_check: tuple[str, ...] = ()
     advisories: tuple[str, ...] = ()
+    consent: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
     deadline_s: int = 300
 
     @classmethod
@@ -93,6 +97,8 @@ class Hooks:
             reboot=command("reboot"),
             health_check=command("health_check"),
             advisories=command("advisories"),
+            consent=command("consent"),
+            attributes=command("attributes"),
             deadline_s=table.count("deadline_s", cls().deadline_s, most=_DAY_S),
         )
         table.finish()

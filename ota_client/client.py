@@ -12,6 +12,7 @@ from ota_client.bootcontrol import BootStatus
 from ota_client.config import DeviceConfig
 from ota_client.counters.health import check_counter
 from ota_client.errors import ConfigError, ManifestError
+from ota_client.fleet.report_queue import queue_record, read_queue
 from ota_client.formats.version import Version
 from ota_client.installation import Installation
 from ota_client.manifest import ReleaseManifest
@@ -21,7 +22,7 @@ from ota_client.ports import Ports
 from ota_client.progress import ProgressCallback, no_progress
 from ota_client.recovery import Recovery, recover
 from ota_client.release import VerifiedRelease
-from ota_client.report import Check, Status
+from ota_client.report import Check, ServerReport, Status
 from ota_client.rollback import check_not_older
 from ota_client.state import SlotContent
 
@@ -74,6 +75,7 @@ class OtaClient:
             counter=counter,
             traffic=self._traffic(),
             offered=self._last_offered(found.state.offered),
+            server=self._server(),
         )
 
     def check(self, version: Version | None = None) -> Check:
@@ -245,6 +247,17 @@ class OtaClient:
             return None
         record = traffic_record(self._ports.storage, self._config.state_dir)
         return TrafficReport.read(record, limit_bytes)
+
+    def _server(self) -> ServerReport | None:
+        if self._config.server is None:
+            return None
+        queue = read_queue(queue_record(self._ports.storage, self._config.state_dir))
+        if queue is None:
+            return ServerReport(None, consent_wanted=False, reports_waiting=0)
+        assigned, waiting = queue.assignment, len(queue.entries)
+        if assigned is None:
+            return ServerReport(None, consent_wanted=False, reports_waiting=waiting)
+        return ServerReport(assigned.version, assigned.consent_wanted, waiting)
 
     def _stored_index(self) -> int:
         return max(self._ports.counter.read(), self._config.firmware.rollback_index)

@@ -11,6 +11,7 @@ from ota_client.agent_settings import AgentSettings, Hooks
 from ota_client.bootcontrol.settings import BootSettings
 from ota_client.counters.settings import CounterSettings
 from ota_client.errors import ConfigError
+from ota_client.fleet.settings import ServerSettings
 from ota_client.formats.strict import NAME_RULE, Fields, is_name
 from ota_client.formats.version import Version
 from ota_client.images.settings import FileSystemSettings
@@ -47,6 +48,7 @@ class DeviceConfig:
         slots: by slot (``A``), by image (``rootfs``), the file or block device.
         file_systems: by image, for those that are tar files.
         verity: how a root hash gets to the kernel.
+        server: the update server that the device belongs to; None where it follows its channel alone.
     """
 
     product: str
@@ -64,6 +66,7 @@ class DeviceConfig:
     verity: VerityArguments = field(default_factory=VerityArguments)
     agent: AgentSettings = field(default_factory=AgentSettings)
     hooks: Hooks = field(default_factory=Hooks)
+    server: ServerSettings | None = None
 
     @classmethod
     def load(cls, path: Path) -> "DeviceConfig":
@@ -110,6 +113,11 @@ class DeviceConfig:
             verity=VerityArguments.read(_optional(fields, "verity")),
             agent=AgentSettings.read(_optional(fields, "agent")),
             hooks=Hooks.read(_optional(fields, "hooks")),
+            server=fields.given(
+                "server",
+                lambda name: ServerSettings.read(fields.table(name), insecure_http=http.insecure_http),
+                None,
+            ),
         )
         fields.finish()
         return config

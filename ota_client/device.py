@@ -3,7 +3,8 @@
 import os
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -14,9 +15,15 @@ from ota_client.counters.health import CounterReport
 from ota_client.disk.record import Record
 from ota_client.disk.storage import DiskStorage, Storage
 from ota_client.errors import BootControlError, ConfigError, StorageError
+from ota_client.fleet.consent import Consent
+from ota_client.fleet.identity import Identity
+from ota_client.fleet.link import ServerLink
+from ota_client.fleet.member import FleetMember, Membership
+from ota_client.fleet.report_queue import ReportQueue
 from ota_client.network.daily_limit import DailyLimit, traffic_record
-from ota_client.network.fetcher import Fetcher
+from ota_client.network.fetcher import Fetcher, Line
 from ota_client.ports import Ports
+from ota_client.report import Status
 from ota_client.slots import Slots
 from ota_client.state import StateStore
 
@@ -32,12 +39,21 @@ def open_ports(config: DeviceConfig) -> Ports:
     """
     _make_state_dir(config.state_dir)
     storage = DiskStorage()
+    # one for all connections: two would each forget what the other has counted
+    daily_limit = cache(lambda: _daily_limit(config, storage))
 
     @cache
     def fetcher() -> Fetcher:
         from ota_client.fetch import HttpFetcher  # noqa: PLC0415 status and mark good need no network
 
-        return HttpFetcher(config.http, daily_limit=_daily_limit(config, storage))
+        return HttpFetcher(config.http, daily_limit=daily_limit())
+
+    def line(certificate: Path | None, key: Path | None) -> Line:
+        from ota_client.fetch import HttpFetcher  # noqa: PLC0415 as above
+
+        # a session of its own: no mirror sees the device's certificate
+        http = replace(config.http, client_certificate=certificate, client_key=key)
+        return HttpFetcher(http, daily_limit=daily_limit())
 
     return Ports(
         storage=storage,
@@ -51,7 +67,44 @@ def open_ports(config: DeviceConfig) -> Ports:
         counter=config.counter.open(storage, config.state_dir),
         fetcher=fetcher,
         clock=lambda: datetime.now(UTC),
+        line=line,
     )
+
+
+def open_identity(config: DeviceConfig, storage: Storage) -> Identity:
+    """The device's key and certificate, below its state directory.
+
+    Raises:
+        StorageError: the folder cannot be made, or is a link.
+    """
+    _make_state_dir(config.state_dir)
+    folder = config.state_dir / "identity"
+    _make_state_dir(folder)
+    return Identity(storage, folder)
+
+
+def open_member(config: DeviceConfig, ports: Ports, status: Callable[[], Status]) -> FleetMember | None:
+    """Make the device a member of its fleet; None where ``[server]`` is not set.
+
+    Args:
+        config: the device's settings.
+        ports: what it touches.
+        status: tells where the device stands; ``OtaClient.status``.
+
+    Raises:
+        StorageError: the folder of the identity cannot be made, or is a link.
+    """
+    if config.server is None:
+        return None
+    storage, built_at = ports.storage, config.firmware.built_at
+    membership = Membership(
+        config.server,
+        ServerLink(open_identity(config, storage), ports.line, config.server.url),
+        ReportQueue(storage, config.state_dir, lambda: os.urandom(16).hex()),
+        Consent(storage, config.state_dir),
+        clock=lambda: max(ports.clock(), built_at),
+    )
+    return FleetMember(membership, status)
 
 
 def _daily_limit(config: DeviceConfig, storage: Storage) -> DailyLimit | None:
@@ -134,5 +187,5 @@ def _make_state_dir(path: Path) -> None:
     except OSError as e:
         raise StorageError(f"{path}: expected the state directory, got {e.strerror}") from e
     if not stat.S_ISDIR(mode):
-        # a planted link would carry the trust floor elsewhere (D09)
+        # a planted link would carry the trust floor, or the device's key, elsewhere (D09)
         raise StorageError(f"{path}: expected the state directory itself, got a link to one")

@@ -45,9 +45,10 @@ class HttpStatusError(FetchError):
 
     code = "http-status"
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, *, retry_after_s: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after_s = retry_after_s
 
 
 class SlowRetrievalError(FetchError):
@@ -258,6 +259,13 @@ class HookError(InstallError):
     code = "hook"
 
 
+class PostponedError(HookError):
+    """The ``pre_install`` hook said no: nothing is wrong, and it is asked again."""
+
+    code = "postponed"
+    retryable = True
+
+
 class ConfigError(OtaError):
     """A setting, an argument or a file that settings name is wrong."""
 
@@ -275,3 +283,10 @@ class FleetError(OtaError):
     """The update server refused or could not."""
 
     code = "fleet"
+
+
+class NotAuthorisedError(FleetError):
+    """This device is not enrolled, or the update server does not take it for one of its own."""
+
+    code = "not-authorised"
+    exit_code = 4

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +26,7 @@ from ota_client.network.attempts import Attempts
 from ota_client.network.connections import CURRENT_GUARD, GUARDED_POOLS
 from ota_client.network.daily_limit import DailyLimit
 from ota_client.network.portal import check_portal
+from ota_client.network.problem import problem_error
 from ota_client.network.ranges import RangeBody, Ranges
 from ota_client.network.rate_limit import RateLimit
 from ota_client.network.settings import HttpSettings
@@ -34,6 +36,7 @@ from ota_client.network.wire_guard import PIECE_MOST_BYTES, Clock, WireGuard
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _REDIRECTS_MOST = 3
+_SUCCESSES = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT}
 # Status line, headers and interim answers; http.client alone would take 6 MB of headers.
 _HEAD_MOST_BYTES = 128 * 1024
 
@@ -94,15 +97,20 @@ class HttpFetcher:
             ConnectionLostError: no attempt brought it.
             FetchError: anything else that went wrong.
         """
-        guard = self.guard(url, self._settings.small_file_deadline_s)
-        attempts = self.attempts(guard)
-        with self._counted():
-            while True:
-                try:
-                    return self._get(url, guard, max_bytes)
-                except ConnectionLostError as e:
-                    self.hang_up()
-                    attempts.again(e)
+        return self._small(url, lambda guard: self._get(url, guard, max_bytes))
+
+    def send(self, method: str, url: str, body: bytes, *, max_bytes: int) -> bytes:
+        """Send a JSON body to the update server and take the whole answer; see ``Line``.
+
+        No redirect is followed: the body and the client certificate are for this host alone. A
+        connection that breaks is tried again, so whoever is asked must bear to be asked twice.
+
+        Raises:
+            RedirectRefusedError: the server redirects.
+            CaptivePortalError: a web page came.
+        """
+        request = _Request(method, url, {"Content-Type": "application/json"}, body)
+        return self._small(url, lambda guard: self._send(request, guard, max_bytes))
 
     @contextmanager
     def open_range(self, url: str, *, start: int, stop: int) -> Iterator[RangeBody]:
@@ -129,12 +137,18 @@ class HttpFetcher:
             yield body
 
     def ask(self, url: str, headers: dict[str, str], guard: WireGuard, *, most_bytes: int) -> Answer:
-        """Send one request and follow its redirects; for ``Ranges``."""
+        """Ask for a part of a payload and follow redirects; for ``Ranges``."""
+        elsewhere = self._settings.payload_hosts
+        return self._ask(url, guard, most_bytes, lambda: self._follow(url, headers, elsewhere))
+
+    def _ask(
+        self, url: str, guard: WireGuard, most_bytes: int, request: Callable[[], requests.Response]
+    ) -> Answer:
         check_url(url, insecure_http=self._settings.insecure_http)
         # Twice: a body in small chunks carries as many bytes again of chunk sizes.
         guard.allow(2 * most_bytes + (_REDIRECTS_MOST + 1) * _HEAD_MOST_BYTES)
         with self._watched(guard):
-            response = self._follow(url, headers)
+            response = request()
         answer = Answer(shown_url(url), response.status_code, response.headers, response.raw)
         try:
             answer.check_encoding()
@@ -196,8 +210,31 @@ class HttpFetcher:
             # To look the host up and to connect; what was read has been counted.
             guard.spend(max(0.0, self._clock() - began_s - (guard.spent_s - spent_s)))
 
+    def _small(self, url: str, attempt: Callable[[WireGuard], bytes]) -> bytes:
+        guard = self.guard(url, self._settings.small_file_deadline_s)
+        attempts = self.attempts(guard)
+        with self._counted():
+            while True:
+                try:
+                    return attempt(guard)
+                except ConnectionLostError as e:
+                    self.hang_up()
+                    attempts.again(e)
+
+    def _send(self, request: "_Request", guard: WireGuard, max_bytes: int) -> bytes:
+        answer = self._ask(request.url, guard, max_bytes, lambda: self._request(request))
+        try:
+            check_portal(answer)
+            if answer.status in _REDIRECTS:
+                raise RedirectRefusedError(f"{answer.url}: expected no redirect, got one")
+            if answer.status not in _SUCCESSES:
+                raise problem_error(answer)
+            return answer.read_to_end(max_bytes)
+        finally:
+            answer.close()
+
     def _get(self, url: str, guard: WireGuard, max_bytes: int) -> bytes:
-        answer = self.ask(url, {}, guard, most_bytes=max_bytes)
+        answer = self._ask(url, guard, max_bytes, lambda: self._follow(url, {}))
         try:
             check_portal(answer)
             if answer.status != HTTPStatus.OK:
@@ -207,26 +244,42 @@ class HttpFetcher:
         finally:
             answer.close()
 
-    def _follow(self, url: str, headers: dict[str, str]) -> requests.Response:
+    def _follow(
+        self, url: str, headers: dict[str, str], elsewhere: tuple[str, ...] = ()
+    ) -> requests.Response:
         for _ in range(_REDIRECTS_MOST + 1):
-            response = self._request(url, headers)
+            response = self._request(_Request("GET", url, headers))
             location = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or location is None:
                 return response
             response.close()
-            url = same_origin(url, location)
+            url = same_origin(url, location, elsewhere)
         raise RedirectRefusedError(
             f"{shown_url(url)}: expected at most {_REDIRECTS_MOST} redirects, got more"
         )
 
-    def _request(self, url: str, headers: dict[str, str]) -> requests.Response:
+    def _request(self, request: "_Request") -> requests.Response:
         timeout_s, outer = self._settings.timeout_s, sys.exception()
         try:
-            return self._session.get(
-                url, headers=headers, stream=True, allow_redirects=False, timeout=(timeout_s, timeout_s)
+            return self._session.request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                data=request.body,
+                stream=True,
+                allow_redirects=False,
+                timeout=(timeout_s, timeout_s),
             )
         except FOREIGN_ERRORS as e:
-            raise broken(f"{shown_url(url)}: no answer", e, outer) from e
+            raise broken(f"{shown_url(request.url)}: no answer", e, outer) from e
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes | None = None
 
 
 class _Adapter(HTTPAdapter):

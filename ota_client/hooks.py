@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ota_client.agent_settings import Hooks
-from ota_client.errors import HookError
+from ota_client.errors import HookError, PostponedError
 from ota_client.report import Check
 
 _log = logging.getLogger(__name__)
@@ -23,8 +23,11 @@ class HookRunner:
     slots: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def pre_install(self, check: Check) -> None:
-        """Ask whether to install now; raises ``HookError`` when the command says no."""
-        self._run("pre_install", self.hooks.pre_install, check)
+        """Ask whether to install now; raises ``PostponedError`` when the command says no."""
+        try:
+            self._run("pre_install", self.hooks.pre_install, check)
+        except HookError as e:
+            raise PostponedError(str(e)) from e
 
     def post_write(self, check: Check, slot: str) -> None:
         """Show the slot that was written; raises ``HookError`` when the command does not accept it.
@@ -64,24 +67,40 @@ class HookRunner:
         except HookError as e:
             _log.error("%s", e)
 
+    def consent(self, check: Check) -> bool:
+        """Ask the owner whether a release may be installed; no command, no consent."""
+        try:
+            self._run("consent", self.hooks.consent, check)
+        except HookError as e:
+            _log.info("no consent: %s", e)
+            return False
+        return bool(self.hooks.consent)
+
+    def attributes(self) -> bytes:
+        """What the ``attributes`` command prints; raises ``HookError`` when it fails."""
+        return self._run("attributes", self.hooks.attributes, None, prints=True)
+
     def _run(
         self,
         name: str,
         command: Sequence[str],
         check: Check | None,
         more: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
+        *,
+        prints: bool = False,
+    ) -> bytes:
         if not command:
-            return
+            return b""
         offered = check.offered if check else None
         facts = {"RATCHET_HOOK": name, "RATCHET_VERSION": str(offered.version) if offered else ""}
         try:
-            subprocess.run(  # noqa: S603 the command is the integrator's own
+            done = subprocess.run(  # noqa: S603 the command is the integrator's own
                 command,
                 input=json.dumps(check.to_fields() if check else {}).encode(),
                 env={**self.environment, **facts, **more},
                 timeout=self.hooks.deadline_s,
                 check=True,
+                stdout=subprocess.PIPE if prints else None,
             )
         except subprocess.TimeoutExpired as e:
             raise HookError(
@@ -93,6 +112,7 @@ class HookRunner:
             ) from e
         except OSError as e:
             raise HookError(f"hook {name}: expected to run {command[0]}, got {e.strerror}") from e
+        return done.stdout or b""
 
 
 def _variable(image: str) -> str:

@@ -72,6 +72,29 @@ class SlotReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerReport:
+    """What is known of the update server without asking it.
+
+    Attributes:
+        assigned: the release that it assigned last.
+        consent_wanted: it wanted the owner's consent to it.
+        reports_waiting: how many reports it has not taken yet.
+    """
+
+    assigned: Version | None
+    consent_wanted: bool
+    reports_waiting: int
+
+    def to_fields(self) -> dict[str, object]:
+        """The report as JSON fields (docs/reference/ota-client.md)."""
+        return {
+            "assigned_version": str(self.assigned) if self.assigned else None,
+            "consent_wanted": self.consent_wanted,
+            "reports_waiting": self.reports_waiting,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Where the device stands.
 
@@ -83,6 +106,7 @@ class Status:
             withholds roots (A10). 0 before the first check.
         advisories: between the running release and the one the last check offered.
         bad_releases: releases that this device fell back from.
+        server: None for a device that follows its channel alone.
     """
 
     product: str
@@ -98,6 +122,7 @@ class Status:
     offered: Version | None
     advisories: tuple[Advisory, ...]
     bad_releases: tuple[BadRelease, ...]
+    server: ServerReport | None = None
 
     @classmethod
     def of(
@@ -110,6 +135,7 @@ class Status:
         counter: CounterReport,
         traffic: TrafficReport | None,
         offered: ReleaseManifest | None,
+        server: ServerReport | None,
     ) -> "Status":
         """Put the parts together."""
         running, root = found.running.version, found.state.trust_floor.roles.get("root")
@@ -129,6 +155,7 @@ class Status:
             offered=offered.version if offered else None,
             advisories=offered.advisories_since(running) if offered else (),
             bad_releases=found.state.bad_releases,
+            server=server,
         )
 
     def to_fields(self) -> dict[str, object]:
@@ -149,6 +176,7 @@ class Status:
             "bad_releases": [
                 {"version": str(bad.version), "manifest_sha256": bad.sha256} for bad in self.bad_releases
             ],
+            "server": self.server.to_fields() if self.server else None,
         }
 
 

@@ -1,4 +1,4 @@
-"""``ota-client``: status, check, install, mark-good, mark-bad, run, doctor, simulate."""
+"""``ota-client``: status, check, install, mark-good, mark-bad, run, and what belongs to them."""
 
 import gc
 import logging
@@ -16,12 +16,14 @@ import click
 
 from ota_client.agent import Agent, Surroundings
 from ota_client.cli.doctor import doctor
+from ota_client.cli.fleet import consent, enroll
 from ota_client.cli.group import ErrorGroup, json_option, report
 from ota_client.cli.invocation import Invocation, hooks_of
 from ota_client.cli.log import configure_logging
 from ota_client.cli.output import check_text, status_text
 from ota_client.cli.simulate import simulate
-from ota_client.device import provision, provision_counter
+from ota_client.client import OtaClient
+from ota_client.device import open_member, open_ports, provision, provision_counter
 from ota_client.disk.storage import DiskStorage
 from ota_client.errors import ConfigError
 from ota_client.formats.version import Version
@@ -31,8 +33,8 @@ from ota_client.report import Check, Status
 
 NOTHING_TO_DO: Final = 3
 _EPILOG: Final = (
-    "Exit codes: 0 done, 2 usage or settings, 3 nothing to do, 5 network, 10 verification, 11 expired, "
-    "12 refused, 14 install, 1 other. Shell completion: "
+    "Exit codes: 0 done, 2 usage or settings, 3 nothing to do, 4 not enrolled, 5 network, "
+    "10 verification, 11 expired, 12 refused, 14 install, 1 other. Shell completion: "
     'eval "$(_OTA_CLIENT_COMPLETE=bash_source ota-client)" (or zsh_source, fish_source).'
 )
 
@@ -59,6 +61,8 @@ def main(context: click.Context, *, config: Path, verbose: bool) -> None:
 
 main.add_command(simulate)
 main.add_command(doctor)
+main.add_command(enroll)
+main.add_command(consent)
 
 
 @main.command()
@@ -166,7 +170,11 @@ def run(invocation: Invocation, *, once: bool) -> None:
         random=random.SystemRandom().random,
         local_time=lambda: datetime.now().astimezone().time(),
     )
-    agent = Agent(invocation.client(config), config.agent, hooks_of(config), surroundings)
+    ports = open_ports(config)
+    hooks = hooks_of(config)
+    client = OtaClient(config, ports, on_advisories=hooks.advisories)
+    member = open_member(config, ports, client.status)
+    agent = Agent(client, config.agent, hooks, surroundings, member)
     with DiskStorage().lock(str(config.state_dir / "agent.lock")):
         logging.getLogger("ota_client").info("the agent runs for %s", config.product)
         agent.run(once=once)

@@ -4,7 +4,7 @@ from ota_client.counters.health import CounterReport
 from ota_client.manifest import Advisory
 from ota_client.network.daily_limit import TrafficReport
 from ota_client.recovery import Phase
-from ota_client.report import Check, SlotReport, Status
+from ota_client.report import Check, ServerReport, SlotReport, Status
 
 _PHASES = {
     Phase.IDLE: "idle",
@@ -24,6 +24,7 @@ def status_text(status: Status) -> str:
         f"rollback index  {status.stored_rollback_index} stored; nothing below it is accepted",
         *_counter_lines(status.rollback_counter),
         *_traffic_lines(status.traffic),
+        *_server_lines(status.server),
         f"trusted root    {root}",
         "",
         *_slot_table(status.slots),
@@ -46,6 +47,15 @@ def _traffic_lines(traffic: TrafficReport | None) -> list[str]:
         return []
     day = f" on {traffic.day}" if traffic.day else ""
     return [f"fetched         {traffic.used_bytes} of {traffic.limit_bytes} bytes a day{day}"]
+
+
+def _server_lines(server: ServerReport | None) -> list[str]:
+    if server is None:
+        return []
+    assigned = f"assigned {server.assigned}" if server.assigned else "assigned nothing yet"
+    wanted = f"; 'consent {server.assigned}' agrees to it" if server.consent_wanted else ""
+    waiting = f", {server.reports_waiting} reports wait" if server.reports_waiting else ""
+    return [f"update server   {assigned}{wanted}{waiting}"]
 
 
 def check_text(check: Check) -> str:

@@ -10,7 +10,7 @@ from ota_client.doctor.clock import examine_clock
 from ota_client.doctor.finding import Code, Finding, Severity, note
 from ota_client.doctor.hardening import examine_hardening
 from ota_client.doctor.network import examine_network
-from ota_client.doctor.online import examine_repository
+from ota_client.doctor.online import examine_repository, examine_server_online
 from ota_client.doctor.open_ports import examine_open_ports
 from ota_client.doctor.owasp import ITEMS
 from ota_client.doctor.rollback_counter import examine_rollback_counter
@@ -18,6 +18,7 @@ from ota_client.doctor.root_key import examine_root
 from ota_client.doctor.slots import examine_slots
 from ota_client.doctor.state_directory import examine_state_directory
 from ota_client.doctor.system import Setup
+from ota_client.doctor.update_server import examine_update_server
 from ota_client.errors import OtaError
 
 SUBJECTS: Final[dict[str, Callable[[Setup], Iterator[Finding]]]] = {
@@ -27,10 +28,16 @@ SUBJECTS: Final[dict[str, Callable[[Setup], Iterator[Finding]]]] = {
     "clock": examine_clock,
     "state directory": examine_state_directory,
     "network": examine_network,
+    "update server": examine_update_server,
     "rollback counter": examine_rollback_counter,
     "open ports": examine_open_ports,
     "accounts": examine_accounts,
     "hardening": examine_hardening,
+}
+
+ONLINE: Final[dict[str, Callable[[Setup], Iterator[Finding]]]] = {
+    "repository": examine_repository,
+    "update server's answer": examine_server_online,
 }
 
 
@@ -84,9 +91,9 @@ def examine(setup: Setup, *, online: bool = False) -> Diagnosis:
 
     Args:
         setup: the device.
-        online: also ask the repository for a file.
+        online: also ask the repository for a file, and the update server whether it knows the device.
     """
-    subjects = {**SUBJECTS, "repository": examine_repository} if online else SUBJECTS
+    subjects = {**SUBJECTS, **ONLINE} if online else SUBJECTS
     return Diagnosis(
         tuple(Examined(name, tuple(_findings(setup, look))) for name, look in subjects.items())
     )

@@ -66,6 +66,8 @@ class Code(StrEnum):
     CERTIFICATE_EXPIRES_SOON = "certificate-expires-soon"
     CERTIFICATE_MISMATCH = "certificate-mismatch"
     KEY_READABLE = "key-readable"
+    SERVER_NOT_ENROLLED = "server-not-enrolled"
+    SERVER_RENEWAL_OVERDUE = "server-renewal-overdue"
     TPM_UNUSED = "tpm-unused"
     COUNTER_OUT_OF_STEP = "counter-out-of-step"
     COUNTER_UNPROVISIONED = "counter-unprovisioned"
@@ -86,6 +88,7 @@ class Code(StrEnum):
     SERIAL_CONSOLE = "serial-console"
     SECURE_BOOT_OFF = "secure-boot-off"
     REPOSITORY_UNREACHABLE = "repository-unreachable"
+    SERVER_UNREACHABLE = "server-unreachable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ ITEMS: Final = (
         Sight.SEEN,
         "validation, delivery, anti-rollback and notification are Ratchet's own; the set-up is examined",
         _codes("slot", "running-slot", "boot-", "root-", "clock-", "built-at", "state-", "counter-")
-        | _codes("tpm-", "plain-http", "certificate-", "repository-", "hook-", "file-"),
+        | _codes("tpm-", "plain-http", "certificate-", "repository-", "server-", "hook-", "file-"),
     ),
     Item(
         5,

@@ -62,8 +62,8 @@ def parse_canonical_json(data: bytes, *, max_bytes: int, what: str, error: type[
     Raises:
         error: ``data`` is too long or not canonical JSON.
     """
-    value = parse_json(data, max_bytes=max_bytes, what=what, error=error)
-    if canonical_json(value) != data:
+    value, canonical = _parse(data, max_bytes, what, "canonical JSON", error)
+    if canonical != data:
         raise error(f"{what}: expected canonical JSON (sorted keys, no blanks), got another form")
     return value
 
@@ -74,6 +74,13 @@ def parse_json(data: bytes, *, max_bytes: int, what: str, error: type[OtaError])
     Raises:
         error: ``data`` is too long or not such JSON.
     """
+    value, _ = _parse(data, max_bytes, what, "JSON", error)
+    return value
+
+
+def _parse(
+    data: bytes, max_bytes: int, what: str, form: str, error: type[OtaError]
+) -> tuple[object, bytes]:
     if len(data) > max_bytes:
         raise error(f"{what}: expected at most {max_bytes} bytes, got {len(data)}")
     try:
@@ -85,10 +92,9 @@ def parse_json(data: bytes, *, max_bytes: int, what: str, error: type[OtaError])
             parse_int=_bounded_integer,
         )
         # a lone surrogate can be read, and not be written any more
-        canonical_json(value)
+        return value, canonical_json(value)
     except (ValueError, RecursionError) as e:
-        raise error(f"{what}: expected canonical JSON, got {_first_line(e)}") from e
-    return value
+        raise error(f"{what}: expected {form}, got {_first_line(e)}") from e
 
 
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:

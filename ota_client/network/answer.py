@@ -107,6 +107,10 @@ class Answer:
         text = self._headers.get("Content-Length", "")
         return int(text) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else None
 
+    def header(self, name: str) -> str:
+        """A header's value; empty where there is none."""
+        return self._headers.get(name, "")
+
     def media_type(self) -> str:
         """What the body is said to be, such as ``text/html``."""
         return self._headers.get("Content-Type", "").partition(";")[0].strip().lower()

@@ -34,3 +34,17 @@ class Fetcher(Protocol):
             HttpStatusError: the server answered, with a status that is no success.
             FetchError: anything else that went wrong.
         """
+
+
+class Line(Protocol):
+    """The way to the update server: requests with a body, and short answers."""
+
+    def send(self, method: str, url: str, body: bytes, *, max_bytes: int) -> bytes:
+        """Send a JSON body, possibly more than once, and take the whole answer.
+
+        Raises:
+            NotAuthorisedError: the server does not know the device, or does not let it.
+            HttpStatusError: another status that is no success, with its Retry-After.
+            ResponseTooLongError: the answer has more than ``max_bytes``.
+            FetchError: anything else that went wrong.
+        """

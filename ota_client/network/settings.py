@@ -10,6 +10,7 @@ from ota_client.formats.strict import Fields
 
 _MOST: Final = 30 * 86_400
 _ATTEMPTS_MOST: Final = 100
+_HOSTS_MOST: Final = 16
 # With less, a check of the metadata alone would take minutes, or the whole day's allowance.
 _LIMIT_LEAST: Final = 1000
 
@@ -34,6 +35,8 @@ class HttpSettings:
         attempts: so many connections without progress, and a file or range is given up.
         rate_limit_bytes_s: most bytes a second; None means as fast as they come.
         daily_limit_bytes: most bytes a day (UTC) of payloads and all else together; None means no end.
+        payload_hosts: hosts, such as ``https://firmware.s3.eu-central-1.amazonaws.com``, that
+            the server may redirect reads of payloads to; all else is read from the server itself (C04).
         user_agent: empty means ``ratchet-ota/<version>``.
 
     Raises:
@@ -52,6 +55,7 @@ class HttpSettings:
     attempts: int = 4
     rate_limit_bytes_s: int | None = None
     daily_limit_bytes: int | None = None
+    payload_hosts: tuple[str, ...] = ()
     user_agent: str = ""
 
     @classmethod
@@ -63,6 +67,9 @@ class HttpSettings:
 
         def limit(name: str) -> int:
             return table.integer(name, lowest=_LIMIT_LEAST)
+
+        def hosts(name: str) -> tuple[str, ...]:
+            return table.texts(name, most=_HOSTS_MOST)
 
         defaults = cls()
         settings = cls(
@@ -78,11 +85,18 @@ class HttpSettings:
             attempts=table.count("attempts", defaults.attempts, most=_ATTEMPTS_MOST),
             rate_limit_bytes_s=table.given("rate_limit_bytes_s", limit, None),
             daily_limit_bytes=table.given("daily_limit_bytes", limit, None),
+            payload_hosts=table.given("payload_hosts", hosts, ()),
         )
         table.finish()
         return settings
 
     def __post_init__(self) -> None:
+        schemes = ("https://", "http://") if self.insecure_http else ("https://",)
+        for host in self.payload_hosts:
+            if not host.startswith(schemes) or set(host) & set("@?#") or not host.isprintable():
+                raise ConfigError(
+                    f"payload_hosts: expected hosts such as https://files.example.com, got {host[:80]!r}"
+                )
         for name in (
             "minimum_rate_bytes_s",
             "rate_window_s",

@@ -30,17 +30,24 @@ def check_url(url: str, *, insecure_http: bool) -> None:
         )
 
 
-def same_origin(url: str, location: str) -> str:
+def same_origin(url: str, location: str, others: tuple[str, ...] = ()) -> str:
     """Resolve a redirect.
+
+    Args:
+        url: what was asked for.
+        location: what the server answered.
+        others: addresses of hosts that it may lead to as well.
 
     Raises:
         RedirectRefusedError: it leads to another scheme, host or port, or is written in a way that two
             readers could take for two hosts (C04).
     """
     plain = location.isascii() and location.isprintable() and not set(location) & set(r"\@ ")
+    scheme = urlsplit(url).scheme
+    allowed = {_origin(url), *(o for o in map(_origin, others) if o[0] in {"https", scheme})}
     try:
         target = urljoin(url, location)
-        same = plain and _origin(target) == _origin(url)
+        same = plain and _origin(target) in allowed
     except ValueError:
         same = False
     if not same:

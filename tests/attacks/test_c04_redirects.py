@@ -3,7 +3,7 @@
 import pytest
 from hostile_server import answers, hostile_server, http
 
-from ota_client.errors import RedirectRefusedError
+from ota_client.errors import ConfigError, RedirectRefusedError
 from ota_client.fetch import HttpFetcher
 from ota_client.network.settings import HttpSettings
 from ota_client.network.urls import same_origin
@@ -44,6 +44,42 @@ def test_a_redirect_to_another_host_is_refused_and_the_host_is_not_asked(fetcher
             ):
                 pass
     assert other.requests == []
+
+
+def test_payloads_alone_are_read_from_another_host_and_from_a_named_one_alone(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+
+    def part(connection, head):
+        assert "Range: bytes=2-5" in head
+        answer = http(b"load", "Content-Range: bytes 2-5/9", status="206 Partial Content")
+        connection.sendall(answer)
+
+    with (
+        hostile_server(part) as store,
+        hostile_server(answers(http(b"evil"))) as stranger,
+        hostile_server(redirects(store.url + "/b?X-Amz-Signature=1")) as server,
+        hostile_server(redirects(stranger.url)) as liar,
+        HttpFetcher(HttpSettings(insecure_http=True, payload_hosts=(store.url,))) as fetcher,
+    ):
+        with fetcher.open_range(server.url + "/a", start=2, stop=6) as body:
+            assert body.read(4) == b"load"
+        with pytest.raises(RedirectRefusedError):
+            fetcher.get(server.url + "/a", max_bytes=9)
+        with pytest.raises(RedirectRefusedError), fetcher.open_range(liar.url, start=2, stop=6):
+            pass
+    assert (len(store.requests), stranger.requests) == (1, [])
+
+
+def test_a_named_host_is_no_way_down_to_plain_http():
+    with pytest.raises(RedirectRefusedError):
+        same_origin("https://host/a", "http://store/b", ("http://store", "https://store:8443"))
+    assert same_origin("https://host/a", "https://store/b", ("https://store",)) == "https://store/b"
+
+
+@pytest.mark.parametrize("host", ["http://store", "store", "https://me@store", "https://store?x"])
+def test_a_named_host_is_an_https_address(host):
+    with pytest.raises(ConfigError, match="payload_hosts"):
+        HttpSettings(payload_hosts=(host,))
 
 
 def test_a_loop_of_redirects_ends(fetcher):

@@ -29,6 +29,7 @@ def device(tmp_path):
         images=("rootfs",),
         network="daily_limit_bytes = 1000000",
     )
+    text += '\n[server]\nurl = "https://fleet.example"\n'
     SimulatedDeviceFolder(tmp_path).create(text, slot_bytes=4096, factory={})
     return tmp_path / SETTINGS
 

@@ -9,7 +9,9 @@ API = [
     "ConfigError",
     "DeviceConfig",
     "FetchError",
+    "FleetMember",
     "InstallError",
+    "NotAuthorisedError",
     "OtaClient",
     "OtaError",
     "Ports",
@@ -20,6 +22,7 @@ API = [
     "Status",
     "VerificationError",
     "Version",
+    "open_member",
     "open_ports",
 ]
 METHODS = ["check", "install", "mark_bad", "mark_good", "status"]
