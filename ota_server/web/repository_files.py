@@ -5,27 +5,22 @@ This trusts nothing and decides nothing about updates: devices verify every byte
 
 import asyncio
 import logging
+from contextlib import closing
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ota_server.errors import PublishedFolderError
-from ota_server.published import PublishedFile, PublishedFolder
-from ota_server.published_name import is_immutable
+from ota_server.files.name import cache_control, is_immutable, media_type
+from ota_server.files.store import FileStore, StoredFile
 from ota_server.web.problem import problem
 from ota_server.web.ranges import Span, UnsatisfiableRangeError, Validators, parse_range
 
 _log = logging.getLogger(__name__)
 
-# Two pieces a request at most are in memory: this one and what the socket has not taken of the last.
-PIECE_BYTES = 256 * 1024
-# To open a file and read so little from the system's cache takes some 12 us, to hand it to a thread 50.
-_SMALL_BYTES = 64 * 1024
-_FOREVER = "public, max-age=31536000, immutable"
-_SHORT = "public, max-age=60, must-revalidate"
 _METHODS = {"GET", "HEAD"}
 _TAG_DIGITS = 32
 
@@ -34,11 +29,11 @@ class RepositoryFiles:
     """The ASGI door to ``/metadata/...`` and ``/targets/...``.
 
     Args:
-        folder: the published folder.
+        store: holds the published files.
     """
 
-    def __init__(self, folder: PublishedFolder) -> None:
-        self._folder = folder
+    def __init__(self, store: FileStore) -> None:
+        self._store = store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request.
@@ -52,30 +47,39 @@ class RepositoryFiles:
             raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "GET, HEAD"})
         # As it came: nothing is decoded, so that no second spelling of a name exists (A27).
         name = scope["raw_path"].decode("latin-1").removeprefix("/")
-        request = Request(scope)
-        with self._folder.open(name) as file:
-            headers = _headers(name, file)
-            validators = Validators(headers["etag"], file.modified_s)
-            if _is_unchanged(request, validators):
-                await Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)(
-                    scope, receive, send
-                )
-                return
-            try:
-                span = _wanted(request, validators, file.size_bytes)
-            except UnsatisfiableRangeError:
-                await _unsatisfiable(file.size_bytes)(scope, receive, send)
-                return
-            await _FileResponse(file, headers, span)(scope, receive, send)
+        with closing(await self._store.open(name)) as file:
+            answer = await _answer(Request(scope), name, file)
+            await answer(scope, receive, send)
 
 
-def _headers(name: str, file: PublishedFile) -> dict[str, str]:
+async def _answer(request: Request, name: str, file: StoredFile) -> ASGIApp:
+    headers = _headers(name, file)
+    validators = Validators(headers["etag"], file.modified_s)
+    if _is_unchanged(request, validators):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    try:
+        span = _wanted(request, validators, file.size_bytes)
+    except UnsatisfiableRangeError:
+        return _unsatisfiable(file.size_bytes)
+    # A signed address is for one method.
+    if request.method == "GET" and (address := await file.address()):
+        return _elsewhere(address)
+    return _FileResponse(file, headers, span)
+
+
+def _elsewhere(address: str) -> Response:
+    # The client asks there with the same Range. The address is valid for minutes: nobody may keep it.
+    headers = {"location": address, "cache-control": "no-store"}
+    return Response(status_code=HTTPStatus.TEMPORARY_REDIRECT, headers=headers)
+
+
+def _headers(name: str, file: StoredFile) -> dict[str, str]:
     headers = {
         # half a sha256 tells contents apart as well, and each device gets this at each check
         "etag": f'"{file.tag[:_TAG_DIGITS]}"',
-        "cache-control": _FOREVER if is_immutable(name) else _SHORT,
+        "cache-control": cache_control(name),
         "accept-ranges": "bytes",
-        "content-type": "application/json" if name.endswith(".json") else "application/octet-stream",
+        "content-type": media_type(name),
     }
     if is_immutable(name):
         # seconds are too coarse for what is replaced under one name
@@ -109,7 +113,7 @@ def _unsatisfiable(size_bytes: int) -> Response:
 class _FileResponse:
     """Sends a file, or a span of it, in pieces."""
 
-    def __init__(self, file: PublishedFile, headers: dict[str, str], span: Span | None) -> None:
+    def __init__(self, file: StoredFile, headers: dict[str, str], span: Span | None) -> None:
         self._file = file
         self._span = span or Span(0, file.size_bytes)
         self._status = HTTPStatus.OK if span is None else HTTPStatus.PARTIAL_CONTENT
@@ -120,8 +124,8 @@ class _FileResponse:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         head = [(name.encode(), value.encode("latin-1")) for name, value in self._headers.items()]
         start, stop = self._span.start, self._span.stop
-        # Before the status: as long as nothing is sent, a disk that fails is a 503.
-        piece = b"" if scope["method"] == "HEAD" else await self._read(start)
+        # Before the status: as long as nothing is sent, a store that fails is a 503.
+        piece = await self._read(start) if start < stop and scope["method"] != "HEAD" else b""
         await send({"type": "http.response.start", "status": self._status.value, "headers": head})
         if piece and start + len(piece) < stop:
             await self._send_rest(piece, receive, send)
@@ -129,10 +133,7 @@ class _FileResponse:
             await send({"type": "http.response.body", "body": piece})
 
     async def _read(self, start: int) -> bytes:
-        size_bytes = min(PIECE_BYTES, self._span.stop - start)
-        if size_bytes <= _SMALL_BYTES:
-            return self._file.read(start, size_bytes)
-        return await asyncio.to_thread(self._file.read, start, size_bytes)
+        return await self._file.read(start, self._span.stop - start)
 
     async def _send_rest(self, piece: bytes, receive: Receive, send: Send) -> None:
         """Send from the first piece on; end early, without the last one, if either side fails."""

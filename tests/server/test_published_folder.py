@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ota_server.errors import NotPublishedError, PublishedFolderError
-from ota_server.published import PublishedFolder
-from ota_server.published_name import is_immutable, parts_of
+from ota_server.files.folder import PublishedFolder
+from ota_server.files.name import is_immutable, parts_of
 
 HASH = "0" * 64
 
 
 def content(folder, name):
-    with folder.open(name) as file:
-        return file.read(0, file.size_bytes or 1)
+    with folder.open_file(name) as file:
+        return file.read_now(0, file.size_bytes or 1)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_a_published_file_is_opened(root):
 )
 def test_a_name_of_another_form_is_not_published(root, name):
     with pytest.raises(NotPublishedError):
-        PublishedFolder(root).open(name)
+        PublishedFolder(root).open_file(name)
 
 
 @given(st.text(st.sampled_from("ab./\\%\0-_~: "), max_size=30) | st.text(max_size=30))
@@ -85,7 +85,7 @@ def test_links_inside_are_not_followed(root):
     folder = PublishedFolder(root)
     for name in ("metadata/link.json", "metadata/key", "targets/key"):
         with pytest.raises(NotPublishedError):
-            folder.open(name)
+            folder.open_file(name)
 
 
 def test_what_is_no_file_is_not_published(root):
@@ -93,12 +93,12 @@ def test_what_is_no_file_is_not_published(root):
     (root / "metadata" / "folder").mkdir()
     for name in ("metadata/pipe", "metadata/folder", "metadata/timestamp.json/x"):
         with pytest.raises(NotPublishedError):
-            PublishedFolder(root).open(name)
+            PublishedFolder(root).open_file(name)
 
 
 def test_a_folder_that_is_not_there_is_another_error(tmp_path):
     with pytest.raises(PublishedFolderError, match="No such file"):
-        PublishedFolder(tmp_path / "none").open("metadata/timestamp.json")
+        PublishedFolder(tmp_path / "none").open_file("metadata/timestamp.json")
 
 
 def test_no_file_descriptor_is_left_open(root):
@@ -109,7 +109,7 @@ def test_no_file_descriptor_is_left_open(root):
         content(folder, "metadata/timestamp.json")
         for name in ("metadata/no", "metadata/folder", "no/no"):
             with pytest.raises(NotPublishedError):
-                folder.open(name)
+                folder.open_file(name)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
@@ -121,13 +121,13 @@ def test_tags_follow_the_content(root):
         new = path.with_suffix(".new")
         new.write_bytes(data)
         new.replace(path)
-        with folder.open("metadata/timestamp.json") as file:
+        with folder.open_file("metadata/timestamp.json") as file:
             tags.append(file.tag)
     assert tags == [hashlib.sha256(data).hexdigest() for data in (b"{}", b"[]", b"{}")]
     named = root / "targets" / f"{HASH}.x"
     named.parent.mkdir()
     named.write_bytes(b"")
-    with folder.open(f"targets/{HASH}.x") as file:
+    with folder.open_file(f"targets/{HASH}.x") as file:
         assert file.tag == HASH
 
 
@@ -139,11 +139,11 @@ def test_an_open_file_survives_the_swap_and_a_new_one_is_of_the_new_folder(tmp_p
     link = tmp_path / "published"
     link.symlink_to("1")
     published = PublishedFolder(link)
-    with published.open("metadata/timestamp.json") as file:
+    with published.open_file("metadata/timestamp.json") as file:
         (tmp_path / "new").symlink_to("2")
         (tmp_path / "new").replace(link)
         (tmp_path / "1" / "metadata" / "timestamp.json").unlink()
-        assert file.read(0, 9) == b"1"
+        assert file.read_now(0, 9) == b"1"
     assert content(published, "metadata/timestamp.json") == b"2"
 
 
@@ -166,10 +166,10 @@ def test_a_swap_between_opening_the_folder_and_the_file_is_not_an_absence(tmp_pa
 
 
 def test_a_file_cut_short_while_it_is_read_is_an_error(root):
-    with PublishedFolder(root).open("metadata/timestamp.json") as file:
+    with PublishedFolder(root).open_file("metadata/timestamp.json") as file:
         os.truncate(root / "metadata" / "timestamp.json", 0)
         with pytest.raises(PublishedFolderError, match="ended at 0 of 2"):
-            file.read(0, 2)
+            file.read_now(0, 2)
 
 
 @pytest.mark.parametrize(

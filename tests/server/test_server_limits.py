@@ -15,7 +15,7 @@ from ota_server.settings import ServerSettings
 from ota_server.web.app import make_app
 from ota_server.web.connections import ConnectionLimits, guarded_protocol
 from ota_server.web.limits import Limits
-from ota_server.web.server import _listen
+from ota_server.web.listeners import listen_on_network
 
 LIMITS = ConnectionLimits(connections_most=100)
 
@@ -55,7 +55,7 @@ def drain(connection):
 def test_small_answers_do_not_wait_for_an_acknowledgement():
     """Without TCP_NODELAY each takes 40 ms."""
     with (
-        _listen("127.0.0.1", 0) as listener,
+        listen_on_network("127.0.0.1", 0, None, reuse_port=False).socket as listener,
         connect(listener.getsockname()[1]),
         listener.accept()[0] as accepted,
     ):
@@ -117,11 +117,11 @@ def wait_until(true):
 
 
 def test_a_client_that_hangs_up_costs_no_more_reading(tmp_path, monkeypatch):
-    from ota_server.published import PublishedFile
+    from ota_server.files.folder import PublishedFile
 
     pieces = []
     monkeypatch.setattr(
-        PublishedFile, "read", lambda _, start, size: pieces.append(start) or bytes(size)
+        PublishedFile, "read_now", lambda _, start, size: pieces.append(start) or bytes(size)
     )
     name = make_sparse(tmp_path, 4096 * MIB)
     with serving(make_app(ServerSettings(tmp_path, None))) as (port, server):
@@ -180,9 +180,9 @@ def test_more_connections_than_the_limit_are_closed(app):
 
 def test_a_disk_that_fails_is_503_before_the_status_and_a_cut_off_after(published, monkeypatch):
     from ota_server.errors import PublishedFolderError
-    from ota_server.published import PublishedFile
+    from ota_server.files.folder import PublishedFile
 
-    good = PublishedFile.read
+    good = PublishedFile.read_now
     fails_at = 0
 
     def read(self, start, size):
@@ -190,7 +190,7 @@ def test_a_disk_that_fails_is_503_before_the_status_and_a_cut_off_after(publishe
             raise PublishedFolderError("a published file cannot be read: Input/output error")
         return good(self, start, size)
 
-    monkeypatch.setattr(PublishedFile, "read", read)
+    monkeypatch.setattr(PublishedFile, "read_now", read)
     with serving(make_app(ServerSettings(published, None))) as (port, _):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         connection.request("GET", "/" + DATA_NAME)

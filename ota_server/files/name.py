@@ -1,4 +1,4 @@
-"""The names of published files: which are allowed, and which files never change (A27)."""
+"""The names of published files: which are allowed (A27), and how each is served."""
 
 import re
 
@@ -6,6 +6,8 @@ from ota_server.errors import NotPublishedError
 
 # Only these two are handed out, whatever else lies in the folder.
 _TOPS = ("metadata", "targets")
+_FOREVER = "public, max-age=31536000, immutable"
+_SHORT = "public, max-age=60, must-revalidate"
 # No leading dot: neither "..", nor what a publisher has half written.
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", re.ASCII)
 _PARTS_MOST = 8
@@ -36,3 +38,18 @@ def sha256_in(name: str) -> str | None:
 def is_immutable(name: str) -> bool:
     """Whether the file never changes: it is named by its hash, or by its version."""
     return _VERSIONED.fullmatch(name) is not None or sha256_in(name) is not None
+
+
+def is_payload(name: str) -> bool:
+    """Whether the file holds a payload's bytes: what devices read by Range, and may read elsewhere."""
+    return name.startswith("targets/") and name.endswith(".data")
+
+
+def media_type(name: str) -> str:
+    """As the Content-Type header has it."""
+    return "application/json" if name.endswith(".json") else "application/octet-stream"
+
+
+def cache_control(name: str) -> str:
+    """How long caches may keep the file."""
+    return _FOREVER if is_immutable(name) else _SHORT

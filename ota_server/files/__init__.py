@@ -1,0 +1,1 @@
+"""Where the published files lie: in a folder or in an S3 bucket."""
