@@ -40,13 +40,17 @@ class Issued:
     key: bytes
 
 
-def new_authority(now: datetime) -> Issued:
-    """Make an authority that may sign servers' certificates, and no other authority's."""
+def new_authority(
+    now: datetime,
+    common_name: str = "Ratchet update server authority",
+    lifetime: timedelta = AUTHORITY_LIFETIME,
+) -> Issued:
+    """Make an authority that may sign servers' or devices' certificates, and no other authority's."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Ratchet update server authority")])
-    usage = _key_usage(digital_signature=False, key_cert_sign=True)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    usage = key_usage(digital_signature=False, key_cert_sign=True)
     builder = (
-        _begin(name, key.public_key(), now, AUTHORITY_LIFETIME)
+        _begin(name, key.public_key(), now, lifetime)
         .issuer_name(name)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
@@ -71,7 +75,7 @@ def new_server_certificate(authority: Issued, hosts: tuple[str, ...], now: datet
         _begin(subject, key.public_key(), now, SERVER_LIFETIME)
         .issuer_name(certificate.subject)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(digital_signature=True, key_cert_sign=False), critical=True)
+        .add_extension(key_usage(digital_signature=True, key_cert_sign=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(issuer_key, critical=False)
@@ -146,7 +150,8 @@ def _issue(
     )
 
 
-def _key_usage(*, digital_signature: bool, key_cert_sign: bool) -> x509.KeyUsage:
+def key_usage(*, digital_signature: bool, key_cert_sign: bool) -> x509.KeyUsage:
+    """What a key may do: sign in handshakes, or certify."""
     return x509.KeyUsage(
         digital_signature=digital_signature,
         key_cert_sign=key_cert_sign,

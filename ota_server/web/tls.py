@@ -15,8 +15,15 @@ _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _WARN_AHEAD = timedelta(days=30)
 
 
-def server_context(files: TlsFiles, now: datetime) -> ssl.SSLContext:
+def server_context(
+    files: TlsFiles, now: datetime, client_authorities: str | None = None
+) -> ssl.SSLContext:
     """Make the context that every connection uses; warns if the certificate expires soon.
+
+    Args:
+        files: the server's own certificate and key.
+        now: UTC.
+        client_authorities: who issues client certificates, PEM; None asks clients for none.
 
     Raises:
         ConfigError: certificate or key cannot be read, do not belong together, are not in PEM, or the
@@ -40,7 +47,23 @@ def server_context(files: TlsFiles, now: datetime) -> ssl.SSLContext:
             f"in PEM, got: {reason}"
         ) from e
     _check_expiry(files, now)
+    if client_authorities is not None:
+        _ask_for_certificates(context, client_authorities)
     return context
+
+
+def _ask_for_certificates(context: ssl.SSLContext, authorities: str) -> None:
+    """Ask, and go on without: files and enrolment need none. A wrong one ends the handshake.
+
+    Sessions are resumed by tickets that this context alone can open, so a session keeps the certificate
+    that it was made with, or none. Python sets the session id context that OpenSSL demands for it.
+    """
+    context.load_verify_locations(cadata=authorities)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    # a factory's issuing authority is an anchor, though its own issuer is not known here
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    # who a connection belongs to is settled once (B03)
+    context.options |= ssl.OP_NO_RENEGOTIATION
 
 
 def _check_expiry(files: TlsFiles, now: datetime) -> None:
