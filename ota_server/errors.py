@@ -37,6 +37,12 @@ class SchemaError(FleetError):
     exit_code = 2
 
 
+class BackupError(FleetError):
+    """A backup cannot be written or read, is damaged, or is of a newer ota-server."""
+
+    code = "backup"
+
+
 class InvalidError(FleetError):
     """A value is not one that can be taken; the sentence names it."""
 
@@ -93,3 +99,7 @@ class TooManyError(FleetError):
 
     code = "too-many"
     retryable = True
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s

@@ -3,9 +3,14 @@
 import json
 import logging
 import time
+from contextvars import ContextVar
 from typing import Final
 
 _LINES: Final = "%(levelname)s %(name)s: %(message)s"
+
+
+# which request a line belongs to, in threads that work for it too; empty outside of requests
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 class JsonLines(logging.Formatter):
@@ -18,6 +23,8 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
         }
+        if request := request_id.get():
+            fields["request"] = request
         brought = getattr(record, "fields", None)
         text = brought or {"message": record.getMessage()}
         if record.exc_info:

@@ -17,6 +17,15 @@ key = "server.key"
 host = "127.0.0.1"
 port = 8443
 """
+_FLEET_SETTINGS = """\
+database = "sqlite:///fleet.db"
+
+[devices]
+authority = "device-ca.pem"
+authority_key = "device-ca.key"
+# the server speaks TLS with devices itself; "proxy" where another does, on a Unix socket
+identity = "native"
+"""
 _PRIVATE = 0o600
 _PUBLIC = 0o644
 
@@ -56,13 +65,51 @@ class ServerFolder:
         """For ``serve --config``."""
         return self.path / "ota-server.toml"
 
-    def create(self, hosts: tuple[str, ...], now: datetime, *, force: bool) -> None:
-        """Make the authority, the server's certificate and the settings.
+    @property
+    def published(self) -> Path:
+        """For ``ota-sign publish --to``."""
+        return self.path / "published"
+
+    @property
+    def device_authority(self) -> Path:
+        """Signs devices' certificates."""
+        return self.path / "device-ca.pem"
+
+    @property
+    def device_authority_key(self) -> Path:
+        """Its private key."""
+        return self.path / "device-ca.key"
+
+    @property
+    def database(self) -> Path:
+        """The fleet."""
+        return self.path / "fleet.db"
+
+    def create(self, hosts: tuple[str, ...], now: datetime, *, fleet: bool, force: bool) -> None:
+        """Make the authorities, the server's certificate, the database and the settings.
+
+        Args:
+            hosts: for whom the certificate is.
+            now: UTC.
+            fleet: know devices; else files only.
+            force: replace what is there, except the fleet: its devices could not be had again.
 
         Raises:
             ConfigError: a host is not one, something is there already and ``force`` does not allow to
                 replace it, or the folder cannot be written.
         """
+        self._refuse_to_replace(force=force)
+        authority = new_authority(now)
+        server = new_server_certificate(authority, hosts, now)
+        _write(self.authority_key, authority.key, _PRIVATE)
+        _write(self.authority_certificate, authority.certificate, _PUBLIC)
+        self._write_server(server)
+        if fleet:
+            self._make_fleet(now)
+        settings = _SETTINGS + (_FLEET_SETTINGS if fleet else "")
+        _write(self.settings, settings.encode(), _PUBLIC)
+
+    def _refuse_to_replace(self, *, force: bool) -> None:
         mine = (
             self.authority_certificate,
             self.authority_key,
@@ -74,14 +121,21 @@ class ServerFolder:
         if taken and not force:
             raise ConfigError(
                 f"{taken[0]} exists already; to renew only the server's certificate use --renew, "
-                f"to replace everything (devices must then be given the new ca.pem) use --force"
+                f"to replace everything but the fleet (devices must then be given the new ca.pem) use "
+                f"--force"
             )
-        authority = new_authority(now)
-        server = new_server_certificate(authority, hosts, now)
-        _write(self.authority_key, authority.key, _PRIVATE)
-        _write(self.authority_certificate, authority.certificate, _PUBLIC)
-        self._write_server(server)
-        _write(self.settings, _SETTINGS.encode(), _PUBLIC)
+
+    def _make_fleet(self, now: datetime) -> None:
+        from ota_server.database.migrate import upgrade  # noqa: PLC0415 - files need no database
+        from ota_server.database.opening import opened_for_change  # noqa: PLC0415 - as above
+        from ota_server.devices.authority import new_device_authority  # noqa: PLC0415 - as above
+
+        if not self.device_authority_key.exists():
+            authority = new_device_authority(now)
+            _write(self.device_authority_key, authority.key, _PRIVATE)
+            _write(self.device_authority, authority.certificate, _PUBLIC)
+        with opened_for_change(f"sqlite:///{self.database.absolute()}") as database:
+            upgrade(database)
 
     def renew(self, hosts: tuple[str, ...], now: datetime) -> tuple[str, ...]:
         """Replace the server's certificate and key; devices need nothing new.
@@ -127,3 +181,28 @@ def _write(path: Path, data: bytes, mode: int) -> None:
         temporary.replace(path)
     except OSError as e:
         raise ConfigError(f"{path} cannot be written: {e.strerror}") from e
+
+
+def restore_authority(
+    files: tuple[Path, Path], contents: tuple[bytes, bytes], *, force: bool, dry_run: bool = False
+) -> None:
+    """Put the device authority's certificate and key back where the settings say.
+
+    Args:
+        files: the certificate's and the key's.
+        contents: theirs.
+        force: replace another authority.
+        dry_run: only make sure that it can be done.
+
+    Raises:
+        ConfigError: another authority is there, or a file cannot be written.
+    """
+    for path, data, mode in zip(files, contents, (_PUBLIC, _PRIVATE), strict=True):
+        if path.exists() and _read(path) == data:
+            continue
+        if path.exists() and not force:
+            raise ConfigError(
+                f"{path} is another device authority's than the backup's; to replace it use --force"
+            )
+        if not dry_run:
+            _write(path, data, mode)

@@ -48,8 +48,14 @@ devices = Table(
     "devices",
     metadata,
     Column("pk", Integer, primary_key=True),
-    Column("device_id", String(64), nullable=False, unique=True),
-    Column("product", String(64), nullable=False, index=True),
+    # in the order of its bytes whatever the database's language: pages and prefixes go by an index
+    Column(
+        "device_id",
+        String(64).with_variant(String(64, collation="C"), "postgresql"),
+        nullable=False,
+        unique=True,
+    ),
+    Column("product", String(64), nullable=False),
     Column("hardware_id", String(64), nullable=False),
     # of the public key (SubjectPublicKeyInfo), hexadecimal: the device's identity
     Column("key_sha256", String(64), nullable=False, unique=True),
@@ -67,6 +73,7 @@ devices = Table(
     # the penalty box: when it failed lately (JSON list of times), and until when it is offered nothing
     Column("failed_at", Text, nullable=False, server_default="[]"),
     Column("penalty_until", BigInteger, nullable=False, server_default="0"),
+    Index(None, "product", "device_id"),
 )
 
 # narrow and by itself: it is written at each check-in, and no index has to follow
@@ -132,6 +139,8 @@ enrolment_tokens = Table(
     Column("device_ids", String(64), nullable=False),
     Column("tags", Text, nullable=False, server_default="[]"),
     Column("uses_left", Integer, nullable=False),
+    # for one device by name: gives a known device id to a new key
+    Column("rekey", Boolean, nullable=False, server_default="0"),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     CheckConstraint("uses_left >= 0", name="uses_left"),
@@ -194,12 +203,16 @@ rollout_waves = Table(
     # from 1
     Column("number", Integer, primary_key=True),
     Column("members", Integer, nullable=False, server_default="0"),
+    # how many are updating now; of all waves together as many as the rollout has in flight
     Column("assigned", Integer, nullable=False, server_default="0"),
     Column("succeeded", Integer, nullable=False, server_default="0"),
     Column("failed", Integer, nullable=False, server_default="0"),
     Column("fell_back", Integer, nullable=False, server_default="0"),
     # genuine but not for this device, or the owner said no: answered, neither well nor badly
     Column("refused", Integer, nullable=False, server_default="0"),
+    Column("silent", Integer, nullable=False, server_default="0"),
+    # members no longer: they left the group, were revoked, or the rollout was aborted before their turn
+    Column("withdrawn", Integer, nullable=False, server_default="0"),
     # what had been answered when an operator last resumed; the halt condition looks at what came since
     Column("base_answered", Integer, nullable=False, server_default="0"),
     Column("base_bad", Integer, nullable=False, server_default="0"),
@@ -216,7 +229,8 @@ rollout_devices = Table(
     Column("rollout_id", Integer, ForeignKey(_ROLLOUT, ondelete="CASCADE"), nullable=False),
     Column("device_pk", Integer, ForeignKey(_DEVICE, ondelete="CASCADE"), nullable=False),
     Column("wave", Integer, nullable=False),
-    # pending, assigned, downloading, installed, trial, succeeded, failed, fell_back, refused, silent
+    # pending, assigned, downloading, installed, trial, succeeded, failed, fell_back, refused, silent,
+    # withdrawn
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     # what was assigned: the rollout's release, or the stepping stone before it

@@ -1,19 +1,20 @@
 """Listening, and stopping when told to."""
 
+import asyncio
 import logging
 import signal
-import socket
 import ssl
-from collections.abc import Callable
-from datetime import datetime
-from types import FrameType
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 
 import uvicorn
 
-from ota_server.errors import ListenError
-from ota_server.settings import ServerSettings
-from ota_server.web.app import make_app
-from ota_server.web.connections import ConnectionLimits, guarded_protocol
+from ota_client.errors import ConfigError
+from ota_server.settings import ServerSettings, TlsFiles
+from ota_server.web.connections import ConnectionLimits, GuardedProtocol, guarded_protocol
+from ota_server.web.listeners import Listener, listen_on_network, listen_on_socket
+from ota_server.web.service import Service
 from ota_server.web.tls import server_context
 
 _log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ _CONNECTIONS_A_REQUEST = 4
 
 
 def serve(settings: ServerSettings, now: datetime, *, on_ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way may end.
+    """Serve until SIGTERM or SIGINT; requests under way may end. SIGHUP reads the certificate anew.
 
     Args:
         settings: what to serve, where.
@@ -33,47 +34,86 @@ def serve(settings: ServerSettings, now: datetime, *, on_ready: Callable[[str], 
         on_ready: gets the server's address once it listens.
 
     Raises:
-        ConfigError: the certificate or its key cannot be used.
+        ConfigError: the certificate or its key, the device authority or the bucket cannot be used.
         ListenError: the address is taken or not this machine's.
+        SchemaError: the database was made by an older or newer version.
+        DatabaseUnavailableError: the database does not answer.
     """
-    if settings.tls is None:
-        context = None
-        _log.warning(
-            "plain HTTP: whoever listens learns which device runs what; "
-            "signatures still protect what is installed"
-        )
-    else:
-        context = server_context(settings.tls, now)
-    with _listen(settings.host, settings.port) as listener:
-        server = _Server(_config(settings, context), lambda: on_ready(_address(listener, context)))
-        # uvicorn raises the signal again after its clean stop: it has been obeyed by then.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _obeyed)
-        server.run(sockets=[listener])
+    with ExitStack() as stack:
+        service = stack.enter_context(Service.opened(settings, now))
+        context = _context(settings, service, now)
+        listeners = _listen(settings, context)
+        for listener in listeners:
+            stack.callback(listener.close)
+        server = _Server(_config(service), _protocol(settings), listeners, on_ready)
+        asyncio.run(_serve(server, service, settings.tls, context))
+
+
+async def _serve(
+    server: "_Server", service: Service, files: TlsFiles | None, context: ssl.SSLContext | None
+) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    loop.add_signal_handler(signal.SIGHUP, _reload, files, context)
+    async with service.running():
+        await server.serve()
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens."""
+    """Listens on several sockets, says when it does, and leaves signals to us."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        protocol: type[GuardedProtocol],
+        listeners: Sequence[Listener],
+        on_ready: Callable[[str], None],
+    ) -> None:
         super().__init__(config)
+        self._protocol = protocol
+        self._listeners = listeners
         self._on_ready = on_ready
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._on_ready()
+    async def startup(self, sockets: object = None) -> None:  # noqa: ARG002 - ours are not uvicorn's
+        await super().startup([])
+        loop = asyncio.get_running_loop()
+
+        def protocol() -> GuardedProtocol:
+            return self._protocol(config=self.config, server_state=self.server_state, app_state={})
+
+        for listener in self._listeners:
+            self.servers.append(
+                await loop.create_server(
+                    protocol, sock=listener.socket, ssl=listener.context, backlog=self.config.backlog
+                )
+            )
+        for listener in self._listeners:
+            self._on_ready(listener.address)
+
+    def stop(self) -> None:
+        """Let requests under way end; asked again, do not wait for them."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # uvicorn would raise the signal again after its clean stop: it has been obeyed by then
+        yield
 
 
-def _config(settings: ServerSettings, context: ssl.SSLContext | None) -> uvicorn.Config:
-    limits = ConnectionLimits(connections_most=_CONNECTIONS_A_REQUEST * settings.limit_concurrency)
+def _protocol(settings: ServerSettings) -> type[GuardedProtocol]:
+    most = _CONNECTIONS_A_REQUEST * settings.limit_concurrency
+    return guarded_protocol(ConnectionLimits(connections_most=most))
+
+
+def _config(service: Service) -> uvicorn.Config:
     return uvicorn.Config(
-        make_app(settings),
+        service.app,
         interface="asgi3",
-        http=guarded_protocol(limits),
         ws="none",
         loop="asyncio",
         lifespan="off",
-        ssl_context_factory=(lambda _config, _default: context) if context else None,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_LAST_DOWNLOADS_S,
         # No header of the network is believed (B14).
@@ -85,25 +125,37 @@ def _config(settings: ServerSettings, context: ssl.SSLContext | None) -> uvicorn
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(settings: ServerSettings, context: ssl.SSLContext | None) -> list[Listener]:
+    listeners = []
+    if settings.host is not None:
+        listeners.append(
+            listen_on_network(settings.host, settings.port, context, reuse_port=settings.reuse_port)
+        )
+    if settings.socket is not None:
+        listeners.append(listen_on_socket(settings.socket))
+    return listeners
+
+
+def _context(settings: ServerSettings, service: Service, now: datetime) -> ssl.SSLContext | None:
+    if settings.tls is not None:
+        return server_context(settings.tls, now, service.client_authorities)
+    if settings.host is not None:
+        _log.warning(
+            "plain HTTP: whoever listens learns which device runs what; "
+            "signatures still protect what is installed"
+        )
+    return None
+
+
+def _reload(files: TlsFiles | None, context: ssl.SSLContext | None) -> None:
+    """Take a renewed certificate for new connections; a bad one is told of, and the old one stays."""
+    if files is None or context is None:
+        return
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server(address[:2], family=family)
-    except OSError as e:
-        raise ListenError(
-            f"{host}:{port} cannot be listened on: {e.strerror}; choose with --host and --port"
-        ) from e
-    # Connections inherit it. asyncio sets it only for sockets made with IPPROTO_TCP by name, and without
-    # it each small answer waits 40 ms for the client's acknowledgement.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
-
-
-def _address(listener: socket.socket, context: ssl.SSLContext | None) -> str:
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    return f"{'https' if context else 'http'}://{shown}:{port}"
-
-
-def _obeyed(_number: int, _frame: FrameType | None) -> None:
-    pass
+        # tried apart first: a context must not be left with the one's certificate and the other's key
+        server_context(files, datetime.now(UTC))
+        context.load_cert_chain(files.certificate, files.key, password="")
+    except (ConfigError, OSError) as e:
+        _log.error("the certificate is not read anew: %s", e)
+    else:
+        _log.info("the certificate was read anew: %s", files.certificate)

@@ -12,7 +12,7 @@ from threading import Timer
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _DONE = "\x1edone "
 _ANYTHING = "…"
-_DEADLINE_S = 120
+_DEADLINE_S = 300
 
 
 @dataclass

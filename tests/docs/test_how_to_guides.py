@@ -18,10 +18,11 @@ from ota_client.agent_settings import Hooks
 from ota_client.cli import main as client
 from ota_client.hooks import HookRunner
 from ota_client.manifest import Advisory, Severity
+from ota_server.cli import main as server
 from signing.cli import main as sign
 
 HOW_TO = DOCS / "how-to"
-PROGRAMS = {"ota-client": client, "ota-sign": sign}
+PROGRAMS = {"ota-client": client, "ota-server": server, "ota-sign": sign}
 
 
 def python_blocks(page: Path) -> list[str]:
@@ -108,7 +109,9 @@ def test_a_unit_starts_a_command_that_exists(unit):
     assert {flag for flag in flags if flag.startswith("--")} <= known
 
 
-SHELL_LINE = re.compile(r"^\s*(ota-(?:client|sign)) ((?:[^\n\\]|\\\n)*)", re.MULTILINE)
+SHELL_LINE = re.compile(
+    r"^\s*(?:[A-Z_]+=\S+ )*(ota-(?:client|server|sign)) ((?:[^\n\\]|\\\n)*)", re.MULTILINE
+)
 
 
 @pytest.mark.parametrize("page", sorted(HOW_TO.glob("*.md")), ids=lambda page: page.name)

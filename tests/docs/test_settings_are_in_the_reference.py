@@ -11,6 +11,7 @@ from ota_client.agent_settings import AgentSettings, Hooks
 from ota_client.bootcontrol.booted import Booted
 from ota_client.bootcontrol.settings import KINDS
 from ota_client.counters.settings import CounterSettings
+from ota_client.fleet.settings import ServerSettings
 from ota_client.formats.strict import Fields
 from ota_client.network.settings import HttpSettings
 
@@ -21,6 +22,7 @@ SECTIONS = {
     "rollback_counter": "## `[rollback_counter]`",
     "verity": "## `[verity]`",
     "network": "## `[network]`",
+    "settings: server": "## `[server]`",
     "agent": "## `[agent]`",
     "hooks": "## `[hooks]`",
 }
@@ -33,6 +35,7 @@ urls = ["https://updates.example.com/"]
 state_dir = "state"
 firmware = {version = "1.0.0", rollback_index = 1}
 boot = {control = "file", record = "boot"}
+server = {url = "https://fleet.example.com"}
 slots = {A = {rootfs = "a", app = "c"}, B = {rootfs = "b", app = "d"}}
 """
 
@@ -80,7 +83,7 @@ def asked(monkeypatch) -> dict[str, set[str]]:
 
 def test_every_setting_is_in_its_table_and_no_other(asked):
     tables = {"firmware", "boot", "slots", "rollback_counter", "network", "agent", "hooks"}
-    tables |= {"file_systems", "verity"}
+    tables |= {"file_systems", "server", "verity"}
     expected = {where: names - tables for where, names in asked.items() if where in SECTIONS}
     found = {where: set(settings_of(heading)) for where, heading in SECTIONS.items()}
     assert found == expected
@@ -106,6 +109,7 @@ def test_every_setting_of_a_boot_control_is_in_its_table(control, asked):
         ("## `[network]`", HttpSettings),
         ("## `[agent]`", AgentSettings),
         ("## `[hooks]`", Hooks),
+        ("## `[server]`", ServerSettings),
         ("## `[boot]`", Booted),
     ],
 )
@@ -123,6 +127,7 @@ def test_defaults_are_as_the_code_has_them(heading, kind):
     "page",
     [
         "reference/device-settings.md",
+        "how-to/connect-to-a-server.md",
         "how-to/run-the-agent.md",
         "how-to/bad-networks.md",
         "how-to/dm-verity.md",
@@ -133,6 +138,7 @@ def test_examples_are_settings_that_the_device_takes(page):
     found = re.findall(r"```toml\n(.*?)```", read(REFERENCE.parent / page), re.DOTALL)
     assert found
     for example in found:
-        text = example if "product" in example else f"{LEAST}{example}"
+        least = re.sub("server = .*", "", LEAST) if "[server]" in example else LEAST
+        text = example if "product" in example else f"{least}{example}"
         tomllib.loads(text)
         DeviceConfig.parse(text, folder=Path("/etc/ratchet"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from console_page import commands_of, run_page
 
-PAGE = Path(__file__).parents[2] / "docs" / "tutorial" / "first-update.md"
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial"
 
 
 def free_port() -> int:
@@ -16,8 +16,9 @@ def free_port() -> int:
 
 
 @pytest.mark.system  # some thirty processes; make test has the same way by the Python API
-def test_the_tutorial_does_what_it_says(tmp_path):
-    commands = commands_of(PAGE)
+@pytest.mark.parametrize("page", ["first-update", "first-rollout"])
+def test_the_tutorial_does_what_it_says(page, tmp_path):
+    commands = commands_of(TUTORIAL / f"{page}.md")
     port = str(free_port())
     for command in commands:
         command.text = command.text.replace("PORT=8443", f"PORT={port}")

@@ -47,8 +47,11 @@ def test_init_makes_what_serve_needs_and_names_the_next_commands(tmp_path):
     assert modes == {
         "ca.key": 0o600,
         "server.key": 0o600,
+        "device-ca.key": 0o600,
+        "fleet.db": 0o600,
         "ca.pem": 0o644,
         "server.pem": 0o644,
+        "device-ca.pem": 0o644,
         "ota-server.toml": 0o644,
     }
 
@@ -71,8 +74,28 @@ def test_init_replaces_nothing_without_force(tmp_path):
     assert "--renew" in done.stderr
     assert "--force" in done.stderr
     assert contents(tmp_path) == before
+
+
+def test_force_replaces_everything_but_the_fleet(tmp_path):
+    assert run("init", tmp_path).returncode == 0
+    before = contents(tmp_path)
     assert run("init", tmp_path, "--force").returncode == 0
-    assert contents(tmp_path)["ca.pem"] != before["ca.pem"]
+    after = contents(tmp_path)
+    replaced = {name for name in after if after[name] != before[name]}
+    assert replaced == {"ca.pem", "ca.key", "server.pem", "server.key"}
+
+
+def test_init_files_only_makes_no_fleet(tmp_path):
+    done = run("init", tmp_path, "--files-only", "--json")
+    assert json.loads(done.stdout)["fleet"] is False
+    assert sorted(contents(tmp_path)) == [
+        "ca.key",
+        "ca.pem",
+        "ota-server.toml",
+        "server.key",
+        "server.pem",
+    ]
+    assert "database" not in (tmp_path / "ota-server.toml").read_text()
 
 
 def test_renew_keeps_the_authority_and_the_hosts(tmp_path):
@@ -222,6 +245,9 @@ def test_the_access_log_tells_no_secrets(tmp_path, published):
         ("/metadata/timestamp.json", 200, 24),
         ("/" + DATA_NAME, 206, 10),
     ]
+    first, second = (line["request"] for line in lines)
+    assert first.partition("-")[0] == second.partition("-")[0]
+    assert first != second
 
 
 def test_without_access_log_there_is_none(tmp_path, published):
@@ -263,7 +289,10 @@ def test_health_says_why_it_is_bad_and_recovers(tmp_path):
         assert server.ask("/healthz")[0] == 200
 
 
-@pytest.mark.parametrize("args", [["--help"], ["init", "--help"], ["serve", "--help"]])
+@pytest.mark.parametrize(
+    "args",
+    [["--help"], ["serve", "--help"], ["device", "list", "--help"], ["rollout", "create", "--help"]],
+)
 def test_help_costs_little(args):
     def cpu_s():
         process = subprocess.Popen(command(*args), stdout=subprocess.DEVNULL)

@@ -1,0 +1,1 @@
+"""Backups of the fleet: one file for SQLite and PostgreSQL alike."""

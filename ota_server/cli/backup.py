@@ -1,0 +1,65 @@
+"""``ota-server backup`` and ``ota-server restore``."""
+
+from pathlib import Path
+
+import click
+
+from ota_server.cli.console import Console
+from ota_server.cli.group import FILE, fleet_options, yes_option
+from ota_server.cli.progress import meter
+
+
+@click.command("backup")
+@click.argument("target", metavar="FILE", type=FILE)
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@click.option("--progress", "always", is_flag=True, help="Say how far it is, also without a terminal.")
+@fleet_options
+def backup_command(console: Console, *, target: Path, force: bool, always: bool) -> None:
+    """Write the fleet into FILE: the database and the device authority, with its key.
+
+    One state of the whole database; the server may run meanwhile. Keep FILE as you keep a key.
+    """
+    from ota_server.backup.make import make_backup  # noqa: PLC0415 - help must start fast
+
+    fleet = console.fleet()
+    with console.database() as database:
+        manifest = make_backup(
+            database,
+            target,
+            authority=(fleet.authority, fleet.authority_key),
+            now=console.now,
+            force=force,
+            progress=meter("backup", "rows", always=always),
+        )
+    report = {"file": target, "schema": manifest.schema, "rows": manifest.rows}
+    console.done(f"wrote {target}: {manifest.rows} rows, schema {manifest.schema}", report)
+
+
+@click.command("restore")
+@click.argument("source", metavar="FILE", type=FILE)
+@click.option("--force", is_flag=True, help="Erase what is in the database, replace the authority.")
+@click.option("--progress", "always", is_flag=True, help="Say how far it is, also without a terminal.")
+@yes_option
+@fleet_options
+def restore_command(console: Console, *, source: Path, force: bool, always: bool) -> None:
+    """Put the backup FILE into the database that the settings name, of either kind.
+
+    Stop the server before. The whole file is verified first; then all of it is restored, or nothing.
+    """
+    from ota_server.backup import restore  # noqa: PLC0415 - help must start fast
+    from ota_server.database.opening import opened_for_change  # noqa: PLC0415 - as above
+    from ota_server.server_folder import restore_authority  # noqa: PLC0415 - as above
+
+    fleet = console.fleet()
+    manifest = restore.read_manifest(source)
+    authority = restore.read_authority(source)
+    if force:
+        console.confirm("erase what is in the database")
+    files = (fleet.authority, fleet.authority_key)
+    restore_authority(files, authority, force=force, dry_run=True)
+    with opened_for_change(fleet.database) as database:
+        show = meter("restore", "rows", always=always)
+        restore.restore_database(database, source, manifest, force=force, progress=show)
+    restore_authority(files, authority, force=force)
+    report = {"file": source, "schema": manifest.schema, "rows": manifest.rows}
+    console.done(f"restored {manifest.rows} rows of {manifest.created_at}", report)

@@ -1,0 +1,193 @@
+"""``ota-server device``: who is in the fleet, what it runs, and how it leaves."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ota_client.formats.version import Version
+from ota_server.cli.console import Console, table
+from ota_server.cli.group import fleet_options, yes_option
+from ota_server.cli.options import LIMIT, VERSION
+from ota_server.cli.pages import page_options, show_page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ota_server.devices.device import Device
+
+_HEADS = ("device", "product", "hardware", "runs", "offered", "phase", "seen", "status", "tags")
+
+
+@click.group("device")
+def device_group() -> None:
+    """Look at devices, tag them, and let them go."""
+
+
+@device_group.command("list")
+@click.option("--product", help="Of this product.")
+@click.option("--group", help="In this group of the product.")
+@click.option("--version", type=VERSION, help="Running this version.")
+@click.option("--text", help="Their ids begin with it.")
+@page_options
+@fleet_options
+def list_command(
+    console: Console,
+    *,
+    product: str | None,
+    group: str | None,
+    version: Version | None,
+    text: str | None,
+    after: str | None,
+    limit: int,
+) -> None:
+    """List devices in the order of their ids."""
+    from ota_server.devices import device, groups  # noqa: PLC0415 - help must start fast
+
+    if group and not product:
+        raise click.UsageError("expected --product with --group: names of groups belong to a product")
+    with console.database() as database, database.read() as connection:
+        inside = groups.find(connection, product or "", group).id if group else None
+        page = device.listed(
+            connection,
+            product=product,
+            group=inside,
+            version=version,
+            text=text,
+            after=after,
+            limit=limit,
+        )
+    show_page(console, "devices", page, devices_table(page.items))
+
+
+def devices_table(found: "Iterable[Device]") -> str:
+    """Devices in columns."""
+    return table(_HEADS, map(_row, found))
+
+
+def _row(d: "Device") -> tuple[object, ...]:
+    what = (d.device_id, d.product, d.hardware_id)
+    state = (d.running_version, d.offered_version, d.phase)
+    return (*what, *state, d.seen_at, d.status, d.tags)
+
+
+@device_group.command("show")
+@click.argument("device_id", metavar="DEVICE")
+@fleet_options
+def show_command(console: Console, *, device_id: str) -> None:
+    """Show all that is known of DEVICE, its attributes and slots too."""
+    from ota_server.devices import device, inventory  # noqa: PLC0415 - help must start fast
+
+    with console.database() as database, database.read() as connection:
+        found = device.find(connection, device_id)
+        stored = inventory.get(connection, found.pk)
+    fields = found.to_fields()
+    lines = [f"{name:24}{'-' if value is None else value}" for name, value in fields.items()]
+    if stored is not None:
+        lines += [f"attribute.{name:14}{value}" for name, value in sorted(stored.attributes.items())]
+        lines += [f"slot  {slot}" for slot in stored.slots]
+    console.show("\n".join(lines), {**fields, "inventory": stored})
+
+
+@device_group.command("history")
+@click.argument("device_id", metavar="DEVICE")
+@click.option("--limit", type=LIMIT, default=100, show_default=True, help="So many at most.")
+@fleet_options
+def history_command(console: Console, *, device_id: str, limit: int) -> None:
+    """Tell what happened to DEVICE, the newest first."""
+    from ota_server.devices import device  # noqa: PLC0415 - help must start fast
+
+    with console.database() as database, database.read() as connection:
+        entries = device.history(connection, device_id, limit)
+    rows = [(e.at, e.kind, e.version, e.rollout, e.code, e.detail) for e in entries]
+    text = table(("at", "what", "version", "rollout", "code", "detail"), rows)
+    console.show(text, {"device_id": device_id, "history": entries})
+
+
+@device_group.command("tag")
+@click.argument("device_id", metavar="DEVICE")
+@click.argument("tags", metavar="TAG...", nargs=-1, required=True)
+@fleet_options
+def tag_command(console: Console, *, device_id: str, tags: tuple[str, ...]) -> None:
+    """Put TAGs on DEVICE."""
+    _change_tags(console, device_id, add=tags)
+
+
+@device_group.command("untag")
+@click.argument("device_id", metavar="DEVICE")
+@click.argument("tags", metavar="TAG...", nargs=-1, required=True)
+@fleet_options
+def untag_command(console: Console, *, device_id: str, tags: tuple[str, ...]) -> None:
+    """Take TAGs off DEVICE."""
+    _change_tags(console, device_id, remove=tags)
+
+
+def _change_tags(
+    console: Console, device_id: str, *, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()
+) -> None:
+    from ota_server.devices import tags  # noqa: PLC0415 - help must start fast
+
+    with console.database() as database, database.begin() as connection:
+        now_has = tags.change(connection, device_id, add=add, remove=remove, now=console.now)
+    text = f"{device_id} has the tags {', '.join(now_has)}" if now_has else f"{device_id} has no tags"
+    console.done(text, {"device_id": device_id, "tags": now_has})
+
+
+@device_group.command("revoke")
+@click.argument("device_id", metavar="DEVICE")
+@yes_option
+@fleet_options
+def revoke_command(console: Console, *, device_id: str) -> None:
+    """Refuse DEVICE from its next request on, and keep what is known of it.
+
+    Its key never comes back; a token issued with --rekey lets the device enrol with another.
+    """
+    from ota_server.devices import removal  # noqa: PLC0415 - help must start fast
+
+    with console.database() as database:
+        console.confirm(f"revoke {device_id}")
+        with database.begin() as connection:
+            removal.revoke(connection, device_id, now=console.now)
+    console.done(f"revoked {device_id}", {"device_id": device_id, "status": "revoked"})
+
+
+@device_group.command("decommission")
+@click.argument("device_id", metavar="DEVICE")
+@yes_option
+@fleet_options
+def decommission_command(console: Console, *, device_id: str) -> None:
+    """Erase all that is known of DEVICE but its key's sha256, which stays denied."""
+    from ota_server.devices import removal  # noqa: PLC0415 - help must start fast
+
+    with console.database() as database:
+        console.confirm(f"erase {device_id}")
+        with database.begin() as connection:
+            erased = removal.decommission(connection, device_id, now=console.now)
+    text = f"erased {device_id}" if erased.devices else f"nothing to erase: {device_id} is not known"
+    console.done(text, {"device_id": device_id, "erased": erased})
+
+
+@device_group.command("exposed")
+@click.argument("advisory", metavar="ADVISORY")
+@click.option("--devices", "with_devices", is_flag=True, help="List the devices, not the counts alone.")
+@page_options
+@fleet_options
+def exposed_command(
+    console: Console, *, advisory: str, with_devices: bool, after: str | None, limit: int
+) -> None:
+    """Tell which devices still run something with ADVISORY, such as CVE-2026-1234."""
+    from ota_server.devices import exposure  # noqa: PLC0415 - help must start fast
+
+    catalog = console.catalog()
+    with console.database() as database, database.read() as connection:
+        if with_devices:
+            page = exposure.exposed_devices(connection, catalog, advisory, after=after, limit=limit)
+            show_page(console, "devices", page, devices_table(page.items))
+            return
+        found = exposure.exposed(connection, catalog, advisory)
+    rows = [(one.product, one.version, one.devices) for one in found.versions]
+    lines = [
+        f"{found.advisory.id} {found.advisory.severity}: {found.advisory.summary}",
+        f"{found.devices} of {found.of} devices run a version without the fix",
+        *([table(("product", "version", "devices"), rows)] if rows else []),
+    ]
+    console.show("\n".join(lines), found)

@@ -1,0 +1,59 @@
+"""The database of an address: for work once its schema is right, or to be made and changed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ota_client.errors import ConfigError
+from ota_server.database.database import Database
+from ota_server.database.revision import check
+from ota_server.errors import SchemaError
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Database]:
+    """Open the database of an address, to work with it.
+
+    Raises:
+        ConfigError: the address is of no kind that is known.
+        SchemaError: there is no database yet, or it was made by an older or a newer version.
+        DatabaseUnavailableError: it does not answer.
+    """
+    database = Database(url)
+    try:
+        file = _file_of(database)
+        # SQLite would make an empty one
+        if file is not None and not file.exists():
+            raise SchemaError(f"{file} is not there: run `ota-server migrate --config FILE` to make it")
+        check(database)
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def opened_for_change(url: str) -> Iterator[Database]:
+    """Open a database of any schema, or of none; a new file is for its owner alone.
+
+    Raises:
+        ConfigError: the address is of no kind that is known, or the file cannot be made.
+    """
+    database = Database(url)
+    try:
+        file = _file_of(database)
+        if file is not None:
+            _touch(file)
+        yield database
+    finally:
+        database.close()
+
+
+def _file_of(database: Database) -> Path | None:
+    return Path(database.url.database or "") if database.is_sqlite else None
+
+
+def _touch(file: Path) -> None:
+    try:
+        file.touch(0o600)
+    except OSError as e:
+        raise ConfigError(f"database: {file} cannot be made: {e.strerror}") from e
