@@ -16,7 +16,7 @@ def watched() -> AbstractContextManager[object]:
         return nullcontext()
     import atheris
 
-    return atheris.instrument_imports(include=["ota_client", "tomllib"])
+    return atheris.instrument_imports(include=["ota_client", "ota_server", "tomllib"])
 
 
 def fuzz(target: Callable[[bytes], None]) -> None:

@@ -96,6 +96,8 @@ SEEDS = (
     _ENTRY.pack(shown=False),
     LoadOption(1, "ratchet-A", _END_OF_PATH, "ro".encode("utf-16-le")).to_bytes(),
     _TAR,
+    b'hardware_id = v2 and version < 1.4.0 and (tag = beta or not attribute.a in (eu, "u s")) or all',
+    b'device_id ~ "[!a]*[z-a]?" and rollback_index >= 3 and phase != idle',
     b"\xff\xfe\x00",
     b"",
 )

@@ -5,6 +5,7 @@ import fuzz_autoboot
 import fuzz_boot_entry
 import fuzz_config
 import fuzz_efi
+import fuzz_group_query
 import fuzz_grub
 import fuzz_index
 import fuzz_manifest
@@ -27,6 +28,7 @@ TARGETS = pytest.mark.parametrize(
         fuzz_boot_entry.target,
         fuzz_config.target,
         fuzz_efi.target,
+        fuzz_group_query.target,
         fuzz_grub.target,
         fuzz_index.target,
         fuzz_manifest.target,

@@ -1,0 +1,88 @@
+"""A database with devices in it, without enrolling them."""
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import count
+
+from sqlalchemy import Connection, func, insert, select
+
+from ota_client.formats.strict import canonical_json
+from ota_server.database.database import Database
+from ota_server.database.schema import device_seen, devices, group_members, groups, metadata
+from ota_server.devices.device_facts import facts_of
+from ota_server.devices.group_query import parse
+
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+SECONDS = int(NOW.timestamp())
+_keys = count()
+
+
+def make_database(url: str) -> Database:
+    database = Database(url)
+    with database.begin() as connection:
+        metadata.create_all(connection)
+    return database
+
+
+@contextmanager
+def one_transaction(folder):
+    """A new SQLite database, in a transaction that writes."""
+    database = make_database(f"sqlite:///{folder / 'fleet.db'}")
+    try:
+        with database.begin() as connection:
+            yield connection
+    finally:
+        database.close()
+
+
+def device_row(device_id: str, *, product="camera", hardware_id="cam-v2", tags=(), **values) -> dict:
+    return {
+        "device_id": device_id,
+        "product": product,
+        "hardware_id": hardware_id,
+        "key_sha256": f"{next(_keys):064x}",
+        "status": "active",
+        "created_at": SECONDS,
+        "certificate_expires_at": SECONDS + 86_400,
+        "tags": canonical_json(list(tags)).decode(),
+        "running_version": None,
+        "rollback_index": None,
+        "phase": None,
+        "root_version": None,
+        "penalty_until": 0,
+        **values,
+    }
+
+
+def add_device(connection: Connection, device_id: str, *, seen_at: int | None = None, **values) -> int:
+    row = device_row(device_id, **values)
+    pk = connection.execute(insert(devices).values(row).returning(devices.c.pk)).scalar_one()
+    if seen_at is not None:
+        connection.execute(insert(device_seen).values(device_pk=pk, seen_at=seen_at))
+    return pk
+
+
+def member_ids(connection: Connection, group_id: int) -> list[str]:
+    query = select(devices.c.device_id).join(group_members, group_members.c.device_pk == devices.c.pk)
+    return sorted(connection.scalars(query.where(group_members.c.group_id == group_id)))
+
+
+def check_counters(connection: Connection) -> None:
+    """Each group's counter is the number of its rows."""
+    recount = select(func.count()).where(group_members.c.group_id == groups.c.id).scalar_subquery()
+    for name, counted, recounted in connection.execute(select(groups.c.name, groups.c.devices, recount)):
+        assert counted == recounted, name
+
+
+def check_members(connection: Connection) -> None:
+    """Each group is what its query says."""
+    pks = set(connection.scalars(select(devices.c.pk)))
+    facts = {pk: facts_of(connection, pk) for pk in pks}
+    members = {tuple(row) for row in connection.execute(select(group_members))}
+    expected = {
+        (group.id, pk)
+        for group in connection.execute(select(groups))
+        for pk in pks
+        if group.product == facts[pk].product and parse(group.query).matches(facts[pk])
+    }
+    assert members == expected
