@@ -1,0 +1,1 @@
+"""Rollouts: a release for a group of devices, in waves that stop by themselves."""
