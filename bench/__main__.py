@@ -9,7 +9,7 @@ from os import cpu_count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import check, install, power, repository, slot_group, start, status
+from bench import check, check_in, fleet_rollout, install, power, repository, slot_group, start, status
 from bench.figure import Figure, markdown_table, text_table
 from bench.process import ROOT
 
@@ -21,6 +21,8 @@ _BENCHES = {
     "start": start.measure,
     "status": status.measure,
     "power": power.measure,
+    "check-in": check_in.measure,
+    "fleet-rollout": fleet_rollout.measure,
 }
 
 

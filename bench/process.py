@@ -92,6 +92,12 @@ def cpu_s(runs: list[Usage]) -> float:
     return median(usage.cpu_s for usage in runs)
 
 
+def cpu_of(pid: int) -> float:
+    """CPU seconds that a running process has used so far, to the clock's tick (proc(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
 def server(*arguments: str) -> Iterator[str]:
     """Run a server in a process of its own; gives the first line that it prints."""

@@ -3,8 +3,12 @@
 import logging
 import time
 from collections.abc import Callable
+from itertools import count
+from secrets import token_hex
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ota_server.logs import request_id
 
 _log = logging.getLogger("ota_server.access")
 
@@ -20,9 +24,13 @@ class AccessLog:
     def __init__(self, app: ASGIApp, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
         self._clock = clock
+        # of this process: several write into one log
+        self._process = token_hex(4)
+        self._numbers = count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one request on and log it."""
+        """Pass one request on and log it; what others log meanwhile gets its number too."""
+        request_id.set(f"{self._process}-{next(self._numbers)}")
         began_s = self._clock()
         status, sent_bytes = 0, 0
 
@@ -43,5 +51,8 @@ class AccessLog:
                 "sent_bytes": sent_bytes,
                 "duration_s": round(self._clock() - began_s, 3),
             }
+            device = scope.get("state", {}).get("device_id")
+            if device is not None:
+                fields["device"] = device
             text = "%(client)s %(method)s %(path)s %(status)s %(sent_bytes)s B %(duration_s)s s"
             _log.info(text, fields, extra={"fields": fields})

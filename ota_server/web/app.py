@@ -1,39 +1,66 @@
 """Wiring: which path leads where."""
 
-import asyncio
-
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
-from starlette.types import ASGIApp
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ota_server.errors import NotPublishedError, PublishedFolderError
-from ota_server.published import PublishedFolder
+from ota_client.protocol import PREFIX
+from ota_server.files.opening import open_store
+from ota_server.files.store import FileStore
 from ota_server.settings import ServerSettings
 from ota_server.web.access_log import AccessLog
+from ota_server.web.counted import Counted
+from ota_server.web.device_api import DeviceApi, FleetParts
+from ota_server.web.health import Health
 from ota_server.web.limits import Limits
-from ota_server.web.problem import HANDLERS, unavailable
+from ota_server.web.metrics import Metrics
+from ota_server.web.problem import HANDLERS
 from ota_server.web.repository_files import RepositoryFiles
 
+_NAMES = ("healthz", "readyz", "metrics", "metadata", "targets")
+_DEVICES = f"{PREFIX}/".encode()
 
-def make_app(settings: ServerSettings) -> ASGIApp:
-    """Wire the application together."""
-    folder = PublishedFolder(settings.published)
 
-    async def healthz(_request: Request) -> Response:
-        try:
-            await asyncio.to_thread(folder.check)
-        except NotPublishedError:
-            return unavailable("metadata/timestamp.json is not published: run `ota-sign publish`.")
-        except PublishedFolderError as e:
-            return unavailable(f"{e}.")
-        return JSONResponse({"status": "ok"}, headers={"cache-control": "no-store"})
+def make_app(
+    settings: ServerSettings, store: FileStore | None = None, fleet: FleetParts | None = None
+) -> ASGIApp:
+    """Wire the application together.
 
-    files = RepositoryFiles(folder)
-    routes = [Route("/healthz", healthz), Mount("/metadata", files), Mount("/targets", files)]
+    Args:
+        settings: of the server.
+        store: holds the published files; None means what the settings name.
+        fleet: what the device API is made of; None means files only.
+    """
+    store = store or open_store(settings.published, settings.bucket)
+    metrics = Metrics()
+    files = _files(settings, store, fleet, metrics)
+    app = _Doors(files, fleet, metrics) if fleet else files
+    bodies = _DEVICES if fleet else None
+    limited = Limits(app, requests_most=settings.limit_concurrency, bodies_below=bodies)
+    return AccessLog(limited) if settings.access_log else limited
+
+
+def _files(
+    settings: ServerSettings, store: FileStore, fleet: FleetParts | None, metrics: Metrics
+) -> ASGIApp:
+    database = fleet.database if fleet else None
+    health = Health(store, database, metrics, metrics_for_all=settings.metrics)
+    files = RepositoryFiles(store)
+    routes = [*health.routes(), Mount("/metadata", files), Mount("/targets", files)]
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
     # A path has one spelling: no redirect from another.
     app.router.redirect_slashes = False
-    limited = Limits(app, requests_most=settings.limit_concurrency)
-    return AccessLog(limited) if settings.access_log else limited
+    return Counted(app, metrics, known=_NAMES)
+
+
+class _Doors:
+    """The device API before everything else: it is what is asked most."""
+
+    def __init__(self, files: ASGIApp, fleet: FleetParts, metrics: Metrics) -> None:
+        self._files = files
+        self._devices = DeviceApi(fleet, metrics)
+        metrics.watch(fleet.database, fleet.lookup)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_device = scope["raw_path"].startswith(_DEVICES)
+        await (self._devices if is_device else self._files)(scope, receive, send)

@@ -1,13 +1,16 @@
 """What a client may cost the server: requests at a time, and each one's size (B07)."""
 
-from collections.abc import Iterable
 from http import HTTPStatus
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ota_server.web.problem import problem, unavailable
 
 _URL_LONGEST = 2048
+# No door takes more; what is not read stands in the way of the next request.
+BODY_MOST_BYTES = 64 * 1024
+_CLOSE = {"connection": "close"}
 
 
 class Limits:
@@ -16,11 +19,13 @@ class Limits:
     Args:
         app: the application.
         requests_most: requests at a time; more get 503 and when to try again.
+        bodies_below: where bodies are taken; None means nowhere.
     """
 
-    def __init__(self, app: ASGIApp, *, requests_most: int) -> None:
+    def __init__(self, app: ASGIApp, *, requests_most: int, bodies_below: bytes | None = None) -> None:
         self._app = app
         self._requests_most = requests_most
+        self._bodies_below = bodies_below
         self._requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,12 +38,9 @@ class Limits:
                 scope, receive, send
             )
             return
-        if _has_body(scope["headers"]):
-            # Closing spares reading the body.
-            response = problem(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "No body is taken here.", {"connection": "close"}
-            )
-            await response(scope, receive, send)
+        refused = self._refused_body(scope)
+        if refused is not None:
+            await refused(scope, receive, send)
             return
 
         self._requests += 1
@@ -47,9 +49,21 @@ class Limits:
         finally:
             self._requests -= 1
 
-
-def _has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    return any(
-        name == b"transfer-encoding" or (name == b"content-length" and value.strip() != b"0")
-        for name, value in headers
-    )
+    def _refused_body(self, scope: Scope) -> Response | None:
+        """Refuse a body that is too long, or does not say how long it is; closing spares reading it."""
+        length, chunked = 0, False
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                length = int(value)
+            elif name == b"transfer-encoding":
+                chunked = True
+        if not length and not chunked:
+            return None
+        if self._bodies_below is None or not scope["raw_path"].startswith(self._bodies_below):
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "No body is taken here.", _CLOSE)
+        if chunked:
+            return problem(HTTPStatus.LENGTH_REQUIRED, "Expected a Content-Length.", _CLOSE)
+        if length > BODY_MOST_BYTES:
+            detail = f"Expected a body of at most {BODY_MOST_BYTES} bytes."
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, _CLOSE)
+        return None

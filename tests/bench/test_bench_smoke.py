@@ -12,7 +12,18 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.system
 @pytest.mark.parametrize(
-    "bench", ["start", "status", "install", "slot-group", "check", "repository", "power"]
+    "bench",
+    [
+        "start",
+        "status",
+        "install",
+        "slot-group",
+        "check",
+        "repository",
+        "power",
+        "check-in",
+        "fleet-rollout",
+    ],
 )
 def test_a_quick_bench_measures_every_figure_beside_its_peer(bench, tmp_path):
     output = tmp_path / "bench.json"

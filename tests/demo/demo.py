@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from fleet import BAD, DEVICES, MENDED, SimulatedFleet, small_image
 from stage import IMAGE_BYTES, Stage, StepFailedError, firmware, next_firmware
 
 PRODUCT = "gateway"
@@ -28,14 +29,14 @@ class Demo:
         self.repository = self.folder / "repository"
         self.address = ""
         self.running = ExitStack()
+        self.living = self.running.enter_context(ExitStack())
 
     def play(self) -> tuple[int, int]:
         """Play all steps; how many held, and of how many."""
         held = 0
-        self._title("The way of a release")
         for number, (title, step) in enumerate(STEPS, start=1):
-            if number == ATTACKS_FROM:
-                self._title("The attack lab")
+            if number in TITLES:
+                self._title(TITLES[number])
             print(f"{number:3}. {title}", flush=True)
             try:
                 for line in step(self).strip().splitlines():
@@ -155,7 +156,31 @@ class Demo:
         answer = self.stage.refused("install", code="known-bad-release", expect=12)
         return f"{fell.strip()}\n{answer}"
 
+    # the fleet
+
+    def enrol_fleet(self) -> str:
+        self.fleet = SimulatedFleet(self.stage, self.address, self.repository / "published")
+        self.living.enter_context(self.fleet.living(version="1.2.0", rollback_index=2))
+        return self.fleet.wait_until_enrolled()
+
+    def roll_out_bad(self) -> str:
+        self._release_small(BAD)
+        self.fleet.operate("group", "create", PRODUCT, "all", f"hardware_id = {BOARD}")
+        return self.fleet.roll_out(BAD, expect=12)
+
+    def roll_out_mended(self) -> str:
+        self._release_small(MENDED)
+        return self.fleet.roll_out(MENDED, expect=0)
+
+    def ask_the_fleet(self) -> str:
+        self.living.close()
+        return self.fleet.summary()
+
     # what the steps share
+
+    def _release_small(self, version: str) -> None:
+        small_image(self._image(version))
+        self._release(version, 2)
 
     def _release(self, version: str, index: int, *more: object) -> None:
         run, image = self.stage.run, self._image(version)
@@ -221,8 +246,12 @@ STEPS: list[tuple[str, Callable[[Demo], str]]] = [
     ("Tried: cut the power in the middle of installing 1.2.0. Then:", Demo.cut_the_power),
     ("Tried: flip one bit in the payload of 1.3.0. The device answers:", Demo.flip_a_bit),
     ("Tried: 1.3.0, sound but it never comes up. Then:", Demo.bad_release),
+    (f"{DEVICES} simulated devices enrol with the operator's token", Demo.enrol_fleet),
+    (f"Roll {BAD} out in waves; it never comes up. The rollout halts by itself:", Demo.roll_out_bad),
+    (f"Publish the mended {MENDED} and roll it out:", Demo.roll_out_mended),
+    ("What the devices saw:", Demo.ask_the_fleet),
 ]
-ATTACKS_FROM = 8
+TITLES = {1: "The way of a release", 8: "The attack lab", 15: "The fleet"}
 
 
 def main() -> int:

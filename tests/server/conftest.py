@@ -1,5 +1,6 @@
 import ssl
 import subprocess
+from uuid import uuid4
 
 import pytest
 from running_server import command, make_published, running
@@ -33,3 +34,21 @@ def tls_server(tmp_path_factory, published, certificates):
 @pytest.fixture
 def trust(certificates):
     return ssl.create_default_context(cafile=certificates / "ca.pem")
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory):
+    """A real S3 server; each test takes a bucket of its own."""
+    from support.s3 import s3_server
+
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket_name(s3):
+    from support.s3 import client
+
+    name = f"test-{uuid4()}"
+    client(s3, name).put("made", b"with its first object")
+    return name

@@ -10,7 +10,7 @@ EXIT_CODES = {
     "InstallError": {14},
     "ConfigError": {2},
     "SigningError": {1},
-    "FleetError": {1},
+    "FleetError": {1, 4},
 }
 
 
@@ -42,6 +42,7 @@ def test_only_what_time_can_mend_is_retryable():
         "expired",
         "fetch",
         "http-status",
+        "postponed",
         "quota",
         "read-back",
         "redirect-refused",

@@ -12,6 +12,7 @@ FLEET = ("alembic", "msgspec", "obstore", "prometheus_client", "psycopg", "sqlal
 DECIDE = (
     "compatibility",
     "errors",
+    "fleet/news",
     "manifest",
     "metadata_checks",
     "payload",
@@ -69,6 +70,7 @@ def test_each_file_of_the_device_needs_what_it_is_known_to_need():
     }
     assert {path for path in needs if "/network/" not in path and path != "ota_client/fetch.py"} == {
         "ota_client/doctor/certificates.py",
+        "ota_client/fleet/enrolment.py",
         "ota_client/metadata_checks.py",
         "ota_client/payload.py",
         "ota_client/trust.py",

@@ -32,9 +32,9 @@ def version(text):
 class SigningDesk:
     """A repository with one Ed25519 key for each role; its clock moves only by hand."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, now=NOW):
         self.folder = folder
-        self.now = NOW
+        self.now = now
         self.notices = []
         self.repository = create_repository(
             folder / "repository",
