@@ -49,7 +49,7 @@ system-vm: $(READY) ## The same with 200 kills and all cuts (an hour); VM_KILLS 
 	VM_KILLS=$${VM_KILLS:-200} $(VM) -m "vm or vm_slow"
 
 bench: $(READY) ## Measure every figure of docs/reference/figures.md; writes build/bench.json
-	PYTHONPATH=tests $(PYTHON) -m bench
+	$(PYTHON) -m bench
 
 fuzz: $(READY) ## Fuzz every parser of foreign bytes for a minute each
 	.venv/bin/pip install --quiet --constraint constraints.txt -e '.[fuzz]'

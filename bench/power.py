@@ -6,9 +6,11 @@ adds its own, where `make system-vm` has run in this checkout.
 
 import json
 import logging
-import sys
 from pathlib import Path
 from typing import Final
+
+from support.boot_loaders.models import MODELS
+from support.episodes import STORIES, record
 
 from bench.figure import Figure
 from bench.process import ROOT
@@ -21,11 +23,6 @@ _MACHINE: Final = ROOT / "build/vm/summary.json"
 
 def measure(folder: Path, *, quick: bool) -> list[Figure]:
     """Count the points; ``quick`` takes two boot controls."""
-    # the stories and the boot loaders' models are the tests'
-    sys.path.append(str(ROOT / "tests"))
-    from support.boot_loaders.models import MODELS  # noqa: PLC0415 known from here on
-    from support.episodes import STORIES  # noqa: PLC0415 as above
-
     # the stories fall back on purpose
     logging.getLogger("ota_client").setLevel(logging.CRITICAL)
     figures = [_points(model, _STORY, folder / model) for model in list(MODELS)[: 2 if quick else None]]
@@ -40,8 +37,6 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
 
 
 def _points(model: str, story: str, folder: Path) -> Figure:
-    from support.episodes import record  # noqa: PLC0415 as above
-
     folder.mkdir(parents=True)
     episode = record(story, folder, model)
     operations = episode.storage.operations
