@@ -12,7 +12,6 @@ from ota_client.bootcontrol import BootStatus
 from ota_client.config import DeviceConfig
 from ota_client.counters.health import check_counter
 from ota_client.errors import ConfigError, ManifestError
-from ota_client.fleet.report_queue import queue_record, read_queue
 from ota_client.formats.version import Version
 from ota_client.installation import Installation
 from ota_client.manifest import ReleaseManifest
@@ -251,6 +250,11 @@ class OtaClient:
     def _server(self) -> ServerReport | None:
         if self._config.server is None:
             return None
+        from ota_client.fleet.report_queue import (  # noqa: PLC0415 many devices have no server
+            queue_record,
+            read_queue,
+        )
+
         queue = read_queue(queue_record(self._ports.storage, self._config.state_dir))
         if queue is None:
             return ServerReport(None, consent_wanted=False, reports_waiting=0)

@@ -5,19 +5,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ota_client.agent_settings import AgentSettings, Hooks
 from ota_client.bootcontrol.settings import BootSettings
 from ota_client.counters.settings import CounterSettings
 from ota_client.errors import ConfigError
-from ota_client.fleet.settings import ServerSettings
 from ota_client.formats.strict import NAME_RULE, Fields, is_name
 from ota_client.formats.version import Version
 from ota_client.images.settings import FileSystemSettings
 from ota_client.manifest import ROLLBACK_INDEX_MAX
 from ota_client.network.settings import HttpSettings
 from ota_client.verity import VerityArguments
+
+if TYPE_CHECKING:
+    from ota_client.fleet.settings import ServerSettings
 
 _LONGEST: Final = 32 * 1024
 _URLS_MOST: Final = 16
@@ -66,7 +68,7 @@ class DeviceConfig:
     verity: VerityArguments = field(default_factory=VerityArguments)
     agent: AgentSettings = field(default_factory=AgentSettings)
     hooks: Hooks = field(default_factory=Hooks)
-    server: ServerSettings | None = None
+    server: "ServerSettings | None" = None
 
     @classmethod
     def load(cls, path: Path) -> "DeviceConfig":
@@ -113,11 +115,7 @@ class DeviceConfig:
             verity=VerityArguments.read(_optional(fields, "verity")),
             agent=AgentSettings.read(_optional(fields, "agent")),
             hooks=Hooks.read(_optional(fields, "hooks")),
-            server=fields.given(
-                "server",
-                lambda name: ServerSettings.read(fields.table(name), insecure_http=http.insecure_http),
-                None,
-            ),
+            server=_server(fields, insecure_http=http.insecure_http),
         )
         fields.finish()
         return config
@@ -125,6 +123,14 @@ class DeviceConfig:
 
 def _reason(e: Exception) -> str:
     return (e.strerror or str(e)) if isinstance(e, OSError) else "a file that is not UTF-8"
+
+
+def _server(fields: Fields, *, insecure_http: bool) -> "ServerSettings | None":
+    if not fields.has("server"):
+        return None
+    from ota_client.fleet.settings import ServerSettings  # noqa: PLC0415 many devices have no server
+
+    return ServerSettings.read(fields.table("server"), insecure_http=insecure_http)
 
 
 def _optional(fields: Fields, name: str) -> Fields:

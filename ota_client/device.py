@@ -3,7 +3,7 @@
 import os
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -15,15 +15,9 @@ from ota_client.counters.health import CounterReport
 from ota_client.disk.record import Record
 from ota_client.disk.storage import DiskStorage, Storage
 from ota_client.errors import BootControlError, ConfigError, StorageError
-from ota_client.fleet.consent import Consent
-from ota_client.fleet.identity import Identity
-from ota_client.fleet.link import ServerLink
-from ota_client.fleet.member import FleetMember, Membership
-from ota_client.fleet.report_queue import ReportQueue
 from ota_client.network.daily_limit import DailyLimit, traffic_record
 from ota_client.network.fetcher import Fetcher, Line
 from ota_client.ports import Ports
-from ota_client.report import Status
 from ota_client.slots import Slots
 from ota_client.state import StateStore
 
@@ -37,7 +31,7 @@ def open_ports(config: DeviceConfig) -> Ports:
     Raises:
         StorageError: the state directory cannot be made, or is a link.
     """
-    _make_state_dir(config.state_dir)
+    make_state_dir(config.state_dir)
     storage = DiskStorage()
     # one for all connections: two would each forget what the other has counted
     daily_limit = cache(lambda: _daily_limit(config, storage))
@@ -69,42 +63,6 @@ def open_ports(config: DeviceConfig) -> Ports:
         clock=lambda: datetime.now(UTC),
         line=line,
     )
-
-
-def open_identity(config: DeviceConfig, storage: Storage) -> Identity:
-    """The device's key and certificate, below its state directory.
-
-    Raises:
-        StorageError: the folder cannot be made, or is a link.
-    """
-    _make_state_dir(config.state_dir)
-    folder = config.state_dir / "identity"
-    _make_state_dir(folder)
-    return Identity(storage, folder)
-
-
-def open_member(config: DeviceConfig, ports: Ports, status: Callable[[], Status]) -> FleetMember | None:
-    """Make the device a member of its fleet; None where ``[server]`` is not set.
-
-    Args:
-        config: the device's settings.
-        ports: what it touches.
-        status: tells where the device stands; ``OtaClient.status``.
-
-    Raises:
-        StorageError: the folder of the identity cannot be made, or is a link.
-    """
-    if config.server is None:
-        return None
-    storage, built_at = ports.storage, config.firmware.built_at
-    membership = Membership(
-        config.server,
-        ServerLink(open_identity(config, storage), ports.line, config.server.url),
-        ReportQueue(storage, config.state_dir, lambda: os.urandom(16).hex()),
-        Consent(storage, config.state_dir),
-        clock=lambda: max(ports.clock(), built_at),
-    )
-    return FleetMember(membership, status)
 
 
 def _daily_limit(config: DeviceConfig, storage: Storage) -> DailyLimit | None:
@@ -152,7 +110,7 @@ def provision_counter(config: DeviceConfig, storage: Storage, *, replace: bool =
     """
     if config.counter.kind == "record":
         raise ConfigError("rollback_counter.kind: expected hardware such as tpm, got record")
-    _make_state_dir(config.state_dir)
+    make_state_dir(config.state_dir)
     with storage.lock(str(config.state_dir / "lock")):
         counter = config.counter.open(storage, config.state_dir)
         counter.provision(config.firmware.rollback_index, replace=replace)
@@ -180,7 +138,12 @@ def _resolved(slots: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str
     }
 
 
-def _make_state_dir(path: Path) -> None:
+def make_state_dir(path: Path) -> None:
+    """Make a folder that only its owner reads.
+
+    Raises:
+        StorageError: it cannot be made, or is a link (D09).
+    """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = os.lstat(path).st_mode

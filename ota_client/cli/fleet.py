@@ -11,18 +11,17 @@ import click
 from ota_client.cli.group import json_option, report
 from ota_client.cli.invocation import Invocation
 from ota_client.config import DeviceConfig
-from ota_client.device import open_identity, open_ports
+from ota_client.device import open_ports
 from ota_client.disk.storage import DiskStorage
 from ota_client.errors import ConfigError, NotAuthorisedError
-from ota_client.fleet.consent import Consent
-from ota_client.fleet.identity import Identity
-from ota_client.fleet.server import UpdateServer
-from ota_client.fleet.settings import ServerSettings
 from ota_client.formats.version import Version
 from ota_client.ports import Ports
 
 if TYPE_CHECKING:
     from ota_client.fleet.enrolment import Certificate
+    from ota_client.fleet.identity import Identity
+    from ota_client.fleet.server import UpdateServer
+    from ota_client.fleet.settings import ServerSettings
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 _TOKEN: Final = "OTA_CLIENT_TOKEN"  # noqa: S105 the name of a variable
@@ -51,6 +50,9 @@ def enroll(
     force: bool,
 ) -> None:
     """Have the update server know this device: its key is made here and never leaves."""
+    from ota_client.fleet.opening import open_identity  # noqa: PLC0415 help must start fast
+    from ota_client.fleet.server import UpdateServer  # noqa: PLC0415 as above
+
     config = invocation.settings()
     settings, ports = _server(config), open_ports(config)
     identity = open_identity(config, ports.storage)
@@ -75,6 +77,8 @@ def enroll(
 @click.pass_obj
 def consent(invocation: Invocation, version: str) -> None:
     """Agree to the release VERSION, which the update server asked the owner about."""
+    from ota_client.fleet.consent import Consent  # noqa: PLC0415 help must start fast
+
     config = invocation.settings()
     _server(config)
     try:
@@ -88,13 +92,13 @@ def consent(invocation: Invocation, version: str) -> None:
     )
 
 
-def _server(config: DeviceConfig) -> ServerSettings:
+def _server(config: DeviceConfig) -> "ServerSettings":
     if config.server is None:
         raise ConfigError("server: expected a [server] table with the update server's url, got none")
     return config.server
 
 
-def _known(identity: Identity, name: str | None, ports: Ports) -> "Certificate | None":
+def _known(identity: "Identity", name: str | None, ports: Ports) -> "Certificate | None":
     """The identity that is there and good; an expired one is certified anew."""
     from ota_client.fleet.enrolment import read_certificate  # noqa: PLC0415 help must start fast
 
@@ -108,15 +112,16 @@ def _known(identity: Identity, name: str | None, ports: Ports) -> "Certificate |
     return known if known.expires_at - ports.clock() > timedelta() else None
 
 
-def _renew(identity: Identity, ports: Ports, settings: ServerSettings) -> "Certificate":
+def _renew(identity: "Identity", ports: Ports, settings: "ServerSettings") -> "Certificate":
     from ota_client.fleet.enrolment import renew  # noqa: PLC0415 help must start fast
+    from ota_client.fleet.server import UpdateServer  # noqa: PLC0415 as above
 
     return renew(UpdateServer(ports.line(identity.file, None), settings.url), identity)
 
 
 def _enrol(
-    server: UpdateServer,
-    identity: Identity,
+    server: "UpdateServer",
+    identity: "Identity",
     config: DeviceConfig,
     name: str | None,
     token: str | None,

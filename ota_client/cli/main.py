@@ -14,7 +14,6 @@ from typing import Final
 
 import click
 
-from ota_client.agent import Agent, Surroundings
 from ota_client.cli.doctor import doctor
 from ota_client.cli.fleet import consent, enroll
 from ota_client.cli.group import ErrorGroup, json_option, report
@@ -23,7 +22,7 @@ from ota_client.cli.log import configure_logging
 from ota_client.cli.output import check_text, status_text
 from ota_client.cli.simulate import simulate
 from ota_client.client import OtaClient
-from ota_client.device import open_member, open_ports, provision, provision_counter
+from ota_client.device import open_ports, provision, provision_counter
 from ota_client.disk.storage import DiskStorage
 from ota_client.errors import ConfigError
 from ota_client.formats.version import Version
@@ -161,6 +160,9 @@ def mark_bad(invocation: Invocation) -> None:
 @click.pass_obj
 def run(invocation: Invocation, *, once: bool) -> None:
     """Run the agent: confirm, check, install, wait; ends cleanly on SIGTERM."""
+    from ota_client.agent import Agent, Surroundings  # noqa: PLC0415 a check must cost little
+    from ota_client.fleet.opening import open_member  # noqa: PLC0415 as above
+
     config = invocation.settings()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
