@@ -14,13 +14,13 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from ota_client.protocol import Report, ReportState
 from ota_server.database.schema import device_events, devices, report_streams, rollout_devices
+from ota_server.devices.events import forget_old
 from ota_server.errors import UnknownDeviceError
 from ota_server.rollouts.answers import answer
 from ota_server.rollouts.penalty import FleetRules
 
 # A device begins a new stream when its queue was lost. Of older ones nothing is expected any more.
 STREAMS_MOST: Final = 4
-EVENTS_MOST: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,14 @@ def accept(
             answer(connection, device_pk, report, now=now, rules=rules)
     if last > before:
         _remember(connection, device_pk, stream, last, is_new=before == 0, now=now)
-        _forget_old_events(connection, device_pk)
+        forget_old(connection, device_pk)
     return Accepted(last, tuple(counted))
 
 
 def _lock(connection: Connection, device_pk: int) -> int:
     """Let one request of a device in at a time; returns since when the device is known."""
     row = connection.execute(
-        select(devices.c.created_at).filter_by(pk=device_pk).with_for_update()
+        select(devices.c.created_at).filter_by(pk=device_pk).with_for_update(key_share=True)
     ).first()
     if row is None:
         raise UnknownDeviceError("no enrolled device has this certificate's key")
@@ -146,13 +146,3 @@ def _forget_old_streams(connection: Connection, device_pk: int) -> None:
         connection.execute(
             delete(report_streams).filter_by(device_pk=device_pk).where(report_streams.c.stream.in_(old))
         )
-
-
-def _forget_old_events(connection: Connection, device_pk: int) -> None:
-    newest_first = (
-        select(device_events.c.id).filter_by(device_pk=device_pk).order_by(device_events.c.id.desc())
-    )
-    last_old = newest_first.offset(EVENTS_MOST).limit(1).scalar_subquery()
-    connection.execute(
-        delete(device_events).filter_by(device_pk=device_pk).where(device_events.c.id <= last_old)
-    )

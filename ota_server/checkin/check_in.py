@@ -1,6 +1,5 @@
 """A check-in: what a device is told, for one look-up where nothing has changed."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,8 @@ from ota_server.checkin.plans import Plans
 from ota_server.database.database import Database
 from ota_server.devices.changes import record_check_in
 from ota_server.rollouts.claim import claim
+from ota_server.rollouts.eligibility import DeviceFacts, Standing, standing
+from ota_server.rollouts.plan import RolloutPlan
 from ota_server.rollouts.windows import is_open
 
 # A device that updates is asked to come so much more often: to hear of an abort, and to be seen.
@@ -123,7 +124,7 @@ class CheckIns:
         """
         self.lookup.seen(found.device_pk, int(now.timestamp()))
         if _is_new(found, said):
-            await asyncio.to_thread(self._record, found.device_pk, said.to_check_in(), now)
+            await self.database.threads.run(self._record, found.device_pk, said.to_check_in(), now)
             found = await self.lookup.find(key_sha256) or found
         inventory_wanted = found.inventory_sha256 != said.inventory
         if not found.candidates:
@@ -139,22 +140,37 @@ class CheckIns:
             assignment = held_assignment(held)
             return assignment, Outcome.HELD if assignment else Outcome.NOTHING, self.pace.busy_s()
         if found.phase == Phase.IDLE and found.penalty_until <= now.timestamp():
-            for candidate in found.candidates:
-                if not await self._may_begin(candidate, now):
-                    continue
-                assignment = await asyncio.to_thread(self._claim, candidate, said.agreed, now)
-                if assignment is not None:
-                    wanted = assignment.consent_wanted
-                    outcome = Outcome.CONSENT_WANTED if wanted else Outcome.CLAIMED
-                    return assignment, outcome, self.pace.busy_s()
+            return await self._first(found, said.agreed, now)
         return None, Outcome.NOTHING, self.pace.usual_s()
 
-    async def _may_begin(self, candidate: Candidate, now: datetime) -> bool:
-        """Whether a claim is worth its transaction; it decides by itself, and once more (B08)."""
+    async def _first(
+        self, found: Found, agreed: int | None, now: datetime
+    ) -> tuple[Assignment | None, Outcome, int]:
+        """The first place that can be had; if none can, the first that the owner is to be asked about.
+
+        A rollout that waits for an owner must not hide the others.
+        """
+        asked: Assignment | None = None
+        for candidate in found.candidates:
+            plan = await self._open_plan(candidate, now)
+            if plan is None:
+                continue
+            assignment = _question(plan, candidate, found, agreed) or await self.database.threads.run(
+                self._claim, candidate, agreed, now
+            )
+            if assignment is not None and not assignment.consent_wanted:
+                return assignment, Outcome.CLAIMED, self.pace.busy_s()
+            asked = asked or assignment
+        if asked is not None:
+            return asked, Outcome.CONSENT_WANTED, self.pace.busy_s()
+        return None, Outcome.NOTHING, self.pace.usual_s()
+
+    async def _open_plan(self, candidate: Candidate, now: datetime) -> RolloutPlan | None:
+        """The plan, if a claim is worth its transaction; that decides by itself, and once more (B08)."""
         if not candidate.open:
-            return False
+            return None
         plan = await self.plans.get(candidate.rollout_id, candidate.revision)
-        return plan is not None and is_open(plan.windows, now)
+        return plan if plan is not None and is_open(plan.windows, now) else None
 
     def _record(self, device_pk: int, check_in: protocol.CheckIn, now: datetime) -> None:
         with self.database.begin() as connection:
@@ -164,6 +180,21 @@ class CheckIns:
         consented = candidate.consented or agreed == candidate.rollout_device_id
         with self.database.begin() as connection:
             return claim(connection, candidate.rollout_device_id, now=now, consented=consented)
+
+
+def _question(
+    plan: RolloutPlan, candidate: Candidate, device: Found, agreed: int | None
+) -> Assignment | None:
+    """What the owner is to be asked; it takes no place, so it costs no transaction either."""
+    if plan.forced or candidate.consented or agreed == candidate.rollout_device_id:
+        return None
+    running = None if device.running_version is None else Version.parse(device.running_version)
+    facts = DeviceFacts(not device.denied, device.hardware_id, running, device.rollback_index)
+    stands = standing(plan, facts)
+    release = plan.stone if stands is Standing.OFFER_STONE else plan.release
+    if release is None or stands not in {Standing.OFFER, Standing.OFFER_STONE}:
+        return None
+    return Assignment(candidate.rollout_device_id, release.version, consent_wanted=True)
 
 
 def held_assignment(held: Candidate) -> Assignment | None:

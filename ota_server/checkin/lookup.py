@@ -70,7 +70,7 @@ class Found:
         running_version: with ``rollback_index``, ``phase`` and ``root_version`` what the device last
             said; None before its first check-in.
         certificate_expires_at: seconds since 1970, as ``penalty_until``.
-        candidates: what it holds first, then by priority, then the oldest.
+        candidates: what it holds first, then what may be claimed, by priority, then the oldest.
     """
 
     device_pk: int
@@ -122,10 +122,13 @@ def found_by_key(rows: Iterable[Row]) -> dict[str, Found]:
     return {key: device for key, own in by_key.items() if (device := found(own))}
 
 
-def _order(place: Row) -> tuple[bool, int, int]:
-    """What it holds first, then by priority, then the oldest."""
-    priority, _, rollout_id, _, state, *_ = place
-    return state == _PENDING, -int(str(priority)), int(str(rollout_id))
+def _order(place: Row) -> tuple[bool, bool, int, int]:
+    """What it holds first, then by priority, then the oldest.
+
+    What cannot be claimed now comes last: halted rollouts that nobody aborts may become many.
+    """
+    priority, _, rollout_id, _, state, *_, is_open = place
+    return state == _PENDING, not is_open, -int(str(priority)), int(str(rollout_id))
 
 
 class CheckInLookup(Protocol):

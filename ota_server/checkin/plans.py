@@ -3,13 +3,13 @@
 A device outside of its window comes every few minutes: it must not cost a transaction to tell it so.
 """
 
-import asyncio
 from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from ota_server.database.database import Database
 from ota_server.database.schema import rollouts
+from ota_server.rollouts.ledger import read_plan
 from ota_server.rollouts.plan import RolloutPlan
 
 # rollouts that are open at the same time: more are looked up again
@@ -37,11 +37,12 @@ class Plans:
         """The plan as of this revision or a later one; None if the rollout is gone.
 
         Raises:
-            DatabaseUnavailableError: it is not known yet, and the database does not answer.
+            DatabaseUnavailableError: it is not known yet, and the database does not answer, or it is
+                none that this version can read.
         """
         known = self._known.get(rollout_id)
         if known is None or known.revision < revision:
-            known = await asyncio.to_thread(self._read, rollout_id)
+            known = await self._database.threads.run(self._read, rollout_id)
             if known is None:
                 return None
             if len(self._known) >= _REMEMBERED:
@@ -53,4 +54,4 @@ class Plans:
         wanted = select(rollouts.c.revision, rollouts.c.plan).filter_by(id=rollout_id)
         with self._database.read() as connection:
             row = connection.execute(wanted).first()
-        return None if row is None else _Known(row.revision, RolloutPlan.from_json(row.plan))
+        return None if row is None else _Known(row.revision, read_plan(row.plan))

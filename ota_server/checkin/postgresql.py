@@ -105,8 +105,7 @@ class PostgresqlLookup:
         self._asking = None
 
     async def _find(self, keys: list[str]) -> dict[str, Found]:
-        # a network that swallows the question must not hold up everybody for ever
-        async with self._connection() as connection, asyncio.timeout(_WAIT_S):
+        async with self._connection() as connection:
             cursor = await connection.execute(FIND_SOME, (keys,))
             return found_by_key(await cursor.fetchall())
 
@@ -121,7 +120,9 @@ class PostgresqlLookup:
         async with _translated():
             connection = await self._pool.getconn()
             try:
-                yield connection
+                # a network that swallows the question must not hold up everybody for ever
+                async with asyncio.timeout(_WAIT_S):
+                    yield connection
             finally:
                 await self._pool.putconn(connection)
 
@@ -136,4 +137,4 @@ async def _translated() -> AsyncIterator[None]:
         raise DatabaseUnavailableError("the connection to the database is gone") from e
     except Error as e:
         line = (str(e).splitlines() or ["no reason given"])[0][:200]
-        raise DatabaseUnavailableError(f"the database does not do it: {line}") from e
+        raise DatabaseUnavailableError(f"the database cannot be used: {line}") from e

@@ -60,10 +60,14 @@ class LastSeen:
         self._task = asyncio.get_running_loop().create_task(self._flush())
 
     async def _flush(self) -> None:
-        written = await self._put()
-        self._timer = None
-        if self._at:
-            self._start(LATE_S if written else _AGAIN_S)
+        written = False
+        try:
+            written = await self._put()
+        finally:
+            # whatever went wrong: what comes after it is written again
+            self._timer = None
+            if self._at:
+                self._start(LATE_S if written else _AGAIN_S)
 
     async def _put(self) -> bool:
         batch, self._at = self._at, {}

@@ -100,4 +100,4 @@ def _translated() -> Iterator[None]:
 
 
 def _unavailable(e: sqlite3.Error) -> DatabaseUnavailableError:
-    return DatabaseUnavailableError(f"the database does not do it: {e}")
+    return DatabaseUnavailableError(f"the database cannot be used: {e}")

@@ -15,9 +15,10 @@ from ota_server.cli.progress import meter
 @click.option("--progress", "always", is_flag=True, help="Say how far it is, also without a terminal.")
 @fleet_options
 def backup_command(console: Console, *, target: Path, force: bool, always: bool) -> None:
-    """Write the fleet into FILE: the database and the device authority, with its key.
+    """Write the fleet, its database and its authority, into FILE.
 
-    One state of the whole database; the server may run meanwhile. Keep FILE as you keep a key.
+    One state of the whole database; the server may run meanwhile. The device authority's key is in it:
+    keep FILE as you keep a key.
     """
     from ota_server.backup.make import make_backup  # noqa: PLC0415 - help must start fast
 
@@ -42,9 +43,10 @@ def backup_command(console: Console, *, target: Path, force: bool, always: bool)
 @yes_option
 @fleet_options
 def restore_command(console: Console, *, source: Path, force: bool, always: bool) -> None:
-    """Put the backup FILE into the database that the settings name, of either kind.
+    """Put the backup FILE into the database of the settings.
 
-    Stop the server before. The whole file is verified first; then all of it is restored, or nothing.
+    SQLite or PostgreSQL, whichever it came from. Stop the server before. The whole file is verified
+    first; then all of it is restored, or nothing.
     """
     from ota_server.backup import restore  # noqa: PLC0415 - help must start fast
     from ota_server.database.opening import opened_for_change  # noqa: PLC0415 - as above

@@ -143,13 +143,14 @@ def _plain_atom(value: object) -> object:
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns of text under their heads."""
-    cells = [[*heads], *([_cell(value) for value in row] for row in rows)]
+    cells = [[*heads], *([cell(value) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
     lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
     return "\n".join(lines)
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value in words, for a person."""
     match value:
         case None | "":
             return "-"

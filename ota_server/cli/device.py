@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ota_client.formats.version import Version
-from ota_server.cli.console import Console, table
+from ota_server.cli.console import Console, cell, table
 from ota_server.cli.group import fleet_options, yes_option
 from ota_server.cli.options import LIMIT, VERSION
 from ota_server.cli.pages import page_options, show_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ota_server.devices.device import Device
 
@@ -74,18 +74,25 @@ def _row(d: "Device") -> tuple[object, ...]:
 @click.argument("device_id", metavar="DEVICE")
 @fleet_options
 def show_command(console: Console, *, device_id: str) -> None:
-    """Show all that is known of DEVICE, its attributes and slots too."""
+    """Show what is known of DEVICE, also attributes and slots."""
     from ota_server.devices import device, inventory  # noqa: PLC0415 - help must start fast
 
     with console.database() as database, database.read() as connection:
         found = device.find(connection, device_id)
         stored = inventory.get(connection, found.pk)
     fields = found.to_fields()
-    lines = [f"{name:24}{'-' if value is None else value}" for name, value in fields.items()]
+    lines = [f"{name:24}{cell(value)}" for name, value in fields.items()]
     if stored is not None:
         lines += [f"attribute.{name:14}{value}" for name, value in sorted(stored.attributes.items())]
-        lines += [f"slot  {slot}" for slot in stored.slots]
+        lines += [_slot_line(slot) for slot in stored.slots]
     console.show("\n".join(lines), {**fields, "inventory": stored})
+
+
+def _slot_line(slot: "Mapping[str, str | bool | None]") -> str:
+    """As a device sent it: a name, a version, and flags such as booted or good."""
+    flags = (flag for flag, value in slot.items() if value is True)
+    name = f"slot {slot.get('name')}"
+    return f"{name:24}{', '.join((cell(slot.get('version')), *flags))}"
 
 
 @device_group.command("history")
@@ -137,9 +144,10 @@ def _change_tags(
 @yes_option
 @fleet_options
 def revoke_command(console: Console, *, device_id: str) -> None:
-    """Refuse DEVICE from its next request on, and keep what is known of it.
+    """Refuse DEVICE from its next request on.
 
-    Its key never comes back; a token issued with --rekey lets the device enrol with another.
+    What is known of it stays. Its key never comes back; a token issued with --rekey lets the device
+    enrol with another.
     """
     from ota_server.devices import removal  # noqa: PLC0415 - help must start fast
 
@@ -155,7 +163,10 @@ def revoke_command(console: Console, *, device_id: str) -> None:
 @yes_option
 @fleet_options
 def decommission_command(console: Console, *, device_id: str) -> None:
-    """Erase all that is known of DEVICE but its key's sha256, which stays denied."""
+    """Erase all that is known of DEVICE.
+
+    What stays is the sha256 of its key, so that the key never comes back.
+    """
     from ota_server.devices import removal  # noqa: PLC0415 - help must start fast
 
     with console.database() as database:
@@ -174,7 +185,10 @@ def decommission_command(console: Console, *, device_id: str) -> None:
 def exposed_command(
     console: Console, *, advisory: str, with_devices: bool, after: str | None, limit: int
 ) -> None:
-    """Tell which devices still run something with ADVISORY, such as CVE-2026-1234."""
+    """Tell which devices still run something with ADVISORY.
+
+    ADVISORY is the id that a release lists, such as CVE-2026-1234.
+    """
     from ota_server.devices import exposure  # noqa: PLC0415 - help must start fast
 
     catalog = console.catalog()

@@ -10,7 +10,7 @@ from ota_server.cli.pages import page_options, show_page
 
 @click.group("group")
 def group_group() -> None:
-    """Make groups of devices by queries such as `tag = beta and version < 1.4.0`."""
+    """Make groups of devices by queries such as `tag = beta`."""
 
 
 @group_group.command("list")
@@ -46,7 +46,10 @@ def show_command(console: Console, *, product: str, name: str, after: str | None
 @click.argument("query")
 @fleet_options
 def create_command(console: Console, *, product: str, name: str, query: str) -> None:
-    """Make group NAME of the devices of PRODUCT that QUERY matches, now and later."""
+    """Make group NAME of the devices of PRODUCT that match QUERY.
+
+    Devices come in and fall out by themselves.
+    """
     from ota_server.devices import groups  # noqa: PLC0415 - help must start fast
 
     with console.database() as database, database.begin() as connection:

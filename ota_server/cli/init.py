@@ -32,7 +32,10 @@ _HOSTS = ("localhost", "127.0.0.1", "::1")
 def init_command(
     console: Console, *, folder: Path, hosts: tuple[str, ...], files_only: bool, renew: bool, force: bool
 ) -> None:
-    """Make certificate authorities, a server certificate, a database and settings in DIR."""
+    """Make certificates, a database and settings in DIR.
+
+    Two authorities: devices pin the one that signed the server's certificate; the other signs theirs.
+    """
     from ota_server.server_folder import ServerFolder  # noqa: PLC0415 - help must start fast
 
     if renew and force:

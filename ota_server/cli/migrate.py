@@ -10,7 +10,10 @@ from ota_server.cli.group import fleet_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @fleet_options
 def migrate_command(console: Console, *, dry_run: bool) -> None:
-    """Bring the database to this version's schema; make its tables where there are none."""
+    """Bring the database to this version's schema.
+
+    Where there are no tables yet, it makes them.
+    """
     from ota_server.database import migrate  # noqa: PLC0415 - help must start fast
     from ota_server.database.opening import opened_for_change  # noqa: PLC0415 - as above
     from ota_server.database.revision import HEAD  # noqa: PLC0415 - as above

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ota_client.formats.version import Version
-from ota_server.cli.console import Console, table
+from ota_server.cli.console import Console, cell, table
 from ota_server.cli.group import fleet_options
 from ota_server.cli.options import VERSION
 
@@ -43,6 +43,6 @@ def show_command(console: Console, *, product: str, version: Version) -> None:
     """Show release VERSION of PRODUCT."""
     release = console.catalog().release(product, version)
     fields = release.to_fields()
-    lines = [f"{name:18}{value}" for name, value in fields.items() if name != "advisories"]
+    lines = [f"{name:18}{cell(value)}" for name, value in fields.items() if name != "advisories"]
     lines += [f"{a.id}  {a.severity}  {a.summary}  fixed in {a.fixed_in}" for a in release.advisories]
     console.show("\n".join(lines), fields)

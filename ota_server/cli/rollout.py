@@ -88,7 +88,7 @@ def devices_command(
 @click.option("--reason", default="", help="Kept with the rollout.")
 @fleet_options
 def pause_command(console: Console, *, rollout: str, reason: str) -> None:
-    """Offer nothing new; devices that are updating go on."""
+    """Offer nothing new in ROLLOUT; updates under way go on."""
     from ota_server.rollouts import rollout as steering  # noqa: PLC0415 - help must start fast
 
     with console.database() as database, database.begin() as connection:
@@ -102,7 +102,10 @@ def pause_command(console: Console, *, rollout: str, reason: str) -> None:
 @yes_option
 @fleet_options
 def resume_command(console: Console, *, rollout: str) -> None:
-    """Go on, in spite of what has failed so far: halts look at what comes from now on."""
+    """Go on with ROLLOUT, in spite of what has failed so far.
+
+    From now on only new failures count towards a halt.
+    """
     from ota_server.rollouts import rollout as steering  # noqa: PLC0415 - help must start fast
 
     with console.database() as database:
@@ -121,7 +124,10 @@ def resume_command(console: Console, *, rollout: str) -> None:
 @yes_option
 @fleet_options
 def abort_command(console: Console, *, rollout: str, reason: str) -> None:
-    """End ROLLOUT for good; who has the release installed already goes on with it."""
+    """End ROLLOUT for good.
+
+    Devices that have the release in a slot already go on with it.
+    """
     from ota_server.rollouts import rollout as steering  # noqa: PLC0415 - help must start fast
 
     with console.database() as database:
@@ -141,7 +147,7 @@ def abort_command(console: Console, *, rollout: str, reason: str) -> None:
 def retry_command(
     console: Console, *, rollout: str, states: tuple[str, ...], devices: tuple[str, ...]
 ) -> None:
-    """Give it once more to devices that failed, fell back or were silent."""
+    """Try again on devices that failed, fell back or were silent."""
     from ota_server.rollouts import rollout as steering  # noqa: PLC0415 - help must start fast
 
     wanted = tuple(map(DeviceState, states)) or steering.RETRIED

@@ -30,14 +30,26 @@ if TYPE_CHECKING:
     metavar="WAVE",
     help="5% of the group, 10 devices, devices:ID,ID, or rest; one for each wave, in order.",
 )
-@click.option("--success-share", type=SHARE, help="Of a wave: must run it.  [default: 80%]")
-@click.option("--success-of-answered", type=SHARE, help="Of the answers: must be good.  [default: 90%]")
-@click.option("--halt-share", type=SHARE, help="Of the answers: so many bad ones halt.  [default: 10%]")
-@click.option("--halt-least", type=click.IntRange(1), help="... once so many answered.  [default: 20]")
-@click.option("--halt-count", type=click.IntRange(1), help="So many bad answers halt.  [default: none]")
-@click.option("--soak", type=DURATION, default="0s", help="Between a wave's success and the next one.")
+@click.option("--success-share", type=SHARE, help="So much of a wave must run it.  [default: 80%]")
+@click.option("--success-of-answered", type=SHARE, help="... and of its answers.  [default: 90%]")
+@click.option("--halt-share", type=SHARE, help="So much of the answers bad: halt ...  [default: 10%]")
 @click.option(
-    "--max-in-flight", type=click.IntRange(1), default=100, show_default=True, help="Updating at once."
+    "--halt-least", type=click.IntRange(1), help="... once so many have answered.  [default: 20]"
+)
+@click.option("--halt-count", type=click.IntRange(1), help="So many bad answers: halt.  [default: none]")
+@click.option(
+    "--soak",
+    type=DURATION,
+    default="0s",
+    show_default=True,
+    help="From a wave's success to the next wave.",
+)
+@click.option(
+    "--max-in-flight",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Devices updating at once.",
 )
 @click.option(
     "--window",
@@ -50,9 +62,15 @@ if TYPE_CHECKING:
 @click.option("--consent", is_flag=True, help="Ask each device's owner first.")
 @click.option("--via", type=VERSION, help="The stepping stone for devices below the minimum version.")
 @click.option("--start-at", type=TIME, help="UTC, such as 2026-11-22T08:00:00Z.  [default: now]")
-@click.option("--retries", type=click.IntRange(0), default=2, show_default=True, help="By itself.")
 @click.option(
-    "--answer-within", type=DURATION, default="1d", show_default=True, help="Else it is silent."
+    "--retries", type=click.IntRange(0), default=2, show_default=True, help="Of a device, by itself."
+)
+@click.option(
+    "--answer-within",
+    type=DURATION,
+    default="1d",
+    show_default=True,
+    help="A device without a word for longer is silent.",
 )
 @click.option("--priority", type=int, default=0, show_default=True, help="The highest goes first.")
 @click.option("--stays-open", is_flag=True, help="Also for devices that join the group after the end.")
@@ -77,6 +95,8 @@ def create_command(console: Console, *, dry_run: bool, **given: object) -> None:
         with database.begin() as connection:
             made = rollout.create(connection, plan, catalog=catalog, now=console.now)
     console.done(rollout_text(made), rollout_fields(made))
+    if not any(wave.members for wave in made.waves):
+        click.echo("no device is in it; --dry-run says who is left out, and why", err=True)
 
 
 def _plan(

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ota_server.cli.console import table
+from ota_server.errors import NotFoundError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -25,10 +26,17 @@ def found(connection: "Connection", text: str) -> "Rollout":
     from ota_server.rollouts import rollout_view  # noqa: PLC0415 - help must start fast
 
     product, slash, name = text.partition("/")
-    if slash:
-        return rollout_view.named(connection, product, name)
     # too long a number is none that the database could hold
-    return rollout_view.find(connection, int(text) if text.isdecimal() and len(text) < 10 else 0)  # noqa: PLR2004
+    number = int(text) if text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004 - as said
+    try:
+        if slash:
+            return rollout_view.named(connection, product, name)
+        return rollout_view.find(connection, number)
+    except NotFoundError as e:
+        raise NotFoundError(
+            f"expected the id of a rollout or PRODUCT/NAME, got {text[:130]!r}; "
+            "`ota-server rollout list` has them"
+        ) from e
 
 
 def rollout_fields(rollout: "Rollout") -> dict[str, object]:
@@ -90,6 +98,8 @@ def preview_text(preview: "Preview") -> str:
     for reason, count in sorted(preview.reasons().items()):
         names = [one.device_id for one in preview.excluded if one.reason == reason]
         lines.append(f"not in it, {reason}: {count} devices{_examples(names)}")
+    if not any(preview.waves):
+        lines.append("no device would be in it")
     return "\n".join(lines)
 
 

@@ -27,13 +27,18 @@ _ENDS = {
 @click.command("watch")
 @click.argument("rollout")
 @click.option(
-    "--every", type=click.FloatRange(0.05, 3600), default=2.0, show_default=True, help="Seconds."
+    "--every",
+    type=click.FloatRange(0.05, 3600),
+    default=2.0,
+    show_default=True,
+    help="Seconds between two looks.",
 )
 @fleet_options
 def watch_command(console: Console, *, rollout: str, every: float) -> None:
-    """Follow ROLLOUT until it ends; exits with 0 if it finished, 12 if it halted, 1 if it was aborted.
+    """Follow ROLLOUT until it ends.
 
-    With --json one line for each change.
+    Exits with 0 if it finished, 12 if it halted, 1 if it was aborted. With --json one line for each
+    change.
     """
     shown = ""
     with console.database() as database:

@@ -44,10 +44,11 @@ def simulate_command(
     force: bool,
     progress: bool | None,
 ) -> None:
-    """Drive simulated devices against a server: to size it, or to see a rollout.
+    """Drive simulated devices against a server.
 
-    The devices enrol with a token, check in, verify and install what they are assigned, and report. It
-    ends with --duration, --quiet or Ctrl-C; then it tells what was seen.
+    To size the server, or to see a rollout. The devices enrol with a token, check in, verify and
+    install what they are assigned, and report. It ends with --duration, --quiet or Ctrl-C; then it
+    tells what was seen.
     """
     from ota_server.simulate.run import simulate  # noqa: PLC0415 - help must start fast
 

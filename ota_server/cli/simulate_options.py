@@ -149,21 +149,38 @@ target_options = _gathered(
 plan_options = _gathered(
     "plan",
     _plan,
-    click.option("--devices", type=click.IntRange(1, 100_000), default=100, show_default=True),
+    click.option(
+        "--devices", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many."
+    ),
     click.option("--product", default="gateway", show_default=True, help="Of all the devices."),
     click.option("--hardware-id", default="gw-rev2", show_default=True, help="Their board."),
     click.option("--version", type=VERSION, default="0.0.0", show_default=True, help="What they run."),
-    click.option("--rollback-index", type=click.IntRange(0), default=0, show_default=True),
-    click.option("--prefix", help="Of their ids.  [default: sim- and a random word]"),
+    click.option(
+        "--rollback-index",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        help="Their stored one.",
+    ),
+    click.option("--prefix", help="What their ids begin with.  [default: sim- and a random word]"),
     click.option("--seed", type=int, default=1, show_default=True, help="Of all that is drawn."),
     click.option(
-        "--duration", "duration_s", type=_SECONDS, default=600.0, show_default=True, help="Seconds."
+        "--duration",
+        "duration_s",
+        type=_SECONDS,
+        default=600.0,
+        show_default=True,
+        help="Seconds until it ends.",
     ),
     click.option(
         "--quiet", "quiet_s", type=_SECONDS, help="End after so many seconds without a change."
     ),
     click.option(
-        "--connections", type=click.IntRange(1), default=200, show_default=True, help="Most at once."
+        "--connections",
+        type=click.IntRange(1),
+        default=200,
+        show_default=True,
+        help="Devices connected at once.",
     ),
 )
 
@@ -187,9 +204,15 @@ behaviour_options = _gathered(
         multiple=True,
         help="A release that never comes up; may be repeated.",
     ),
-    click.option("--download-s", type=_SECONDS, default=60.0, show_default=True, help="A download."),
-    click.option("--boot-s", type=_SECONDS, default=30.0, show_default=True, help="A restart."),
-    click.option("--offline-s", type=_SECONDS, default=3600.0, show_default=True, help="Until back."),
+    click.option("--download-s", type=_SECONDS, default=60.0, show_default=True, help="Of a download."),
+    click.option("--boot-s", type=_SECONDS, default=30.0, show_default=True, help="Of a restart."),
+    click.option(
+        "--offline-s",
+        type=_SECONDS,
+        default=3600.0,
+        show_default=True,
+        help="Until one that vanished is back.",
+    ),
     click.option(
         "--time-factor",
         type=click.FloatRange(0.01, 100_000),

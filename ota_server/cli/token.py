@@ -32,7 +32,10 @@ def issue_command(
     tags: tuple[str, ...],
     rekey: bool,
 ) -> None:
-    """Issue a token for devices of PRODUCT; it is shown this once, on stdout."""
+    """Issue a token for devices of PRODUCT.
+
+    It is shown this once, on stdout.
+    """
     from ota_server.devices import tokens  # noqa: PLC0415 - help must start fast
 
     with console.database() as database, database.begin() as connection:
@@ -54,7 +57,10 @@ def issue_command(
 @token_group.command("list")
 @fleet_options
 def list_command(console: Console) -> None:
-    """List the tokens that have not expired; they themselves are not kept."""
+    """List the tokens that have not expired.
+
+    The tokens themselves are not kept.
+    """
     from ota_server.devices import tokens  # noqa: PLC0415 - help must start fast
 
     with console.database() as database, database.read() as connection:

@@ -45,11 +45,12 @@ def upload_command(
     progress: bool | None,
     **flags: str | bool | None,
 ) -> None:
-    """Send what `ota-sign publish` wrote in DIR to a bucket; what is there already is not sent again.
+    """Send what `ota-sign publish` wrote in DIR to a bucket.
 
-    Safe at any time: the timestamp, which names all the rest, goes last. Flags come first, then
-    OTA_SERVER_FILES_... variables, then the table [files] of --config. Credentials come from
-    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from the machine's role.
+    What is there already is not sent again. Safe at any time: the timestamp, which names all the rest,
+    goes last. Flags come first, then OTA_SERVER_FILES_... variables, then the table [files] of
+    --config. Credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from the machine's
+    role.
     """
     from ota_server.files import upload  # noqa: PLC0415 - help must start fast
     from ota_server.files.bucket import Bucket  # noqa: PLC0415 - as above

@@ -6,13 +6,23 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ota_client.errors import ConfigError
-from ota_server.errors import DatabaseUnavailableError
+from ota_server.database.threads import DatabaseThreads
+from ota_server.errors import DatabaseUnavailableError, InvalidError
 
 # a command of the operator may hold the lock while devices report
 _BUSY_MS = 20_000
+# SQLite has one writer: a second one would poll for the lock, and sleep while it is free
+_SQLITE_THREADS = 1
+# fewer than a pool has connections: none of them waits for one
+_POSTGRESQL_THREADS = 8
+# a network that swallows packets is given up after so long
+_SILENCE_MS = 20_000
+_CONNECT_S = 5
 _KINDS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 
@@ -23,6 +33,9 @@ class Database:
         url: ``sqlite:////var/lib/ota-server/fleet.db`` or ``postgresql://user@host/name``; a password
             comes from PostgreSQL's own password file or service file, not from here.
 
+    Attributes:
+        threads: in which an event loop has its transactions done.
+
     Raises:
         ConfigError: the address is of neither kind.
     """
@@ -30,6 +43,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _parse(url)
         self.engine = _open(self.url)
+        self.threads = DatabaseThreads(_SQLITE_THREADS if self.is_sqlite else _POSTGRESQL_THREADS)
 
     @property
     def is_sqlite(self) -> bool:
@@ -43,6 +57,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: the database does not answer, its disk is full, or another
                 transaction stood in the way.
+            InvalidError: it was given half a character, say, or too large a number.
         """
         with self._transaction(sqlite_begin="BEGIN IMMEDIATE") as connection:
             yield connection
@@ -53,6 +68,7 @@ class Database:
 
         Raises:
             DatabaseUnavailableError: the database does not answer.
+            InvalidError: as in ``begin``.
         """
         with self._transaction(sqlite_begin="BEGIN", isolation="REPEATABLE READ") as connection:
             yield connection
@@ -70,7 +86,8 @@ class Database:
                 yield connection
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back, once what runs in threads has ended."""
+        self.threads.close()
         self.engine.dispose()
 
 
@@ -91,11 +108,25 @@ def _parse(url: str) -> URL:
 
 def _open(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=True, connect_args=_connect_args(url))
+        event.listen(engine, "connect", _bound_waits)
+        return engine
     engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _connect_args(url: URL) -> dict[str, str]:
+    """How long to wait for PostgreSQL itself; what the operator's address says is left as it is."""
+    bounds = {"connect_timeout": str(_CONNECT_S), "tcp_user_timeout": str(_SILENCE_MS)}
+    return {name: value for name, value in bounds.items() if name not in url.query}
+
+
+def _bound_waits(connection: DBAPIConnection, _: object) -> None:
+    # not among the options of the connection: a pooler such as PgBouncer refuses those
+    connection.cursor().execute(f"SET lock_timeout = {_BUSY_MS}")
+    connection.commit()
 
 
 def _prepare(connection: sqlite3.Connection, _: object) -> None:
@@ -123,8 +154,14 @@ def _translated() -> Iterator[None]:
     except IntegrityError:
         # the caller's: it knows what was to be unique
         raise
+    except (DataError, UnicodeEncodeError, OverflowError) as e:
+        raise InvalidError(
+            "expected texts and numbers that the database can hold, got one that it cannot"
+        ) from e
     except DBAPIError as e:
-        raise DatabaseUnavailableError(f"the database does not do it: {_first_line(e)}") from e
+        raise DatabaseUnavailableError(f"the database cannot be used: {_first_line(e)}") from e
+    except PoolTimeoutError as e:
+        raise DatabaseUnavailableError("all connections to the database are in use") from e
 
 
 def _first_line(e: DBAPIError) -> str:

@@ -1,7 +1,9 @@
 """The fleet's tables. Times are whole seconds since 1970, UTC; JSON is canonical text.
 
 One shape for SQLite and PostgreSQL. What a page shows is kept as a counter in the transaction that
-changes it; nothing is counted over events to draw it.
+changes it; nothing is counted over events to draw it. No number of a device, an assignment or a token is
+given twice (``sqlite_autoincrement``): what is under way for one that is gone must not be taken for the
+next one's (B03, B06).
 """
 
 from sqlalchemy import (
@@ -74,6 +76,7 @@ devices = Table(
     Column("failed_at", Text, nullable=False, server_default="[]"),
     Column("penalty_until", BigInteger, nullable=False, server_default="0"),
     Index(None, "product", "device_id"),
+    sqlite_autoincrement=True,
 )
 
 # narrow and by itself: it is written at each check-in, and no index has to follow
@@ -144,6 +147,7 @@ enrolment_tokens = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     CheckConstraint("uses_left >= 0", name="uses_left"),
+    sqlite_autoincrement=True,
 )
 
 groups = Table(
@@ -243,4 +247,5 @@ rollout_devices = Table(
     Index(None, "rollout_id", "wave", "state"),
     # what a check-in looks up: few rows, whatever has been rolled out before
     Index("ix_rollout_devices_open", "device_pk", postgresql_where=_OPEN, sqlite_where=_OPEN),
+    sqlite_autoincrement=True,
 )

@@ -169,7 +169,9 @@ def _known(
     """The row of this device id, locked. One key is one device (B03)."""
     keys = [key for key in (csr.key_sha256, credential.key_sha256) if key is not None]
     same = or_(devices.c.device_id == request.device_id, devices.c.key_sha256.in_(keys))
-    rows = connection.execute(select(devices).where(same).order_by(devices.c.pk).with_for_update()).all()
+    # as weak as it may be: whoever makes a rollout or a group refers to the row, and is waited for below
+    known = select(devices).where(same).order_by(devices.c.pk).with_for_update(key_share=True)
+    rows = connection.execute(known).all()
     for row in rows:
         if row.device_id != request.device_id:
             raise Refusal(f"its key is that of {row.device_id}")

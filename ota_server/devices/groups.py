@@ -121,6 +121,8 @@ def remove(connection: Connection, *, product: str, name: str) -> None:
         NotFoundError: the product has no such group.
         ConflictError: a rollout names it.
     """
+    # nobody makes a rollout for it, or puts a device into it, meanwhile
+    membership.hold_product(connection, product)
     group = find(connection, product, name)
     if _has_rollouts(connection, group.id):
         raise ConflictError(

@@ -29,20 +29,23 @@ class Verdict:
 
 def halt_reason(wave: WavePlan, counts: WaveCounts) -> str | None:
     """Why the wave's halt condition is met, by what came in since an operator last resumed."""
-    answered = counts.answered - counts.base_answered
     bad = counts.bad - counts.base_bad
     condition = wave.halt
     if condition.count is not None and bad >= condition.count:
         return f"wave {counts.number}: {bad} failed or fell back; it halts at {condition.count}"
-    # a wave that is smaller than that has to answer wholly
-    least = max(1, min(condition.least, counts.takers - counts.base_answered))
-    if condition.share is None or not bad or answered < least:
+    if condition.share is None or not bad:
         return None
-    if condition.share.is_reached(bad, answered):
-        return (
-            f"wave {counts.number}: {bad} of {answered} that answered failed or fell back; "
-            f"it halts at {condition.share}"
-        )
+    # of those that answered since; and of all but the failures that the operator has seen, or one that
+    # had succeeded before and falls back now would count for nothing
+    for seen in (counts.base_answered, counts.base_bad):
+        answered = counts.answered - seen
+        # a wave that is smaller than that has to answer wholly
+        least = max(1, min(condition.least, counts.takers - seen))
+        if answered >= least and condition.share.is_reached(bad, answered):
+            return (
+                f"wave {counts.number}: {bad} of {answered} that answered failed or fell back; "
+                f"it halts at {condition.share}"
+            )
     return None
 
 

@@ -109,18 +109,20 @@ def _join(connection: Connection, ledger: Ledger, device_pks: Sequence[int], now
     )
     places = {row.device_pk: Place.read(row) for row in connection.execute(known)}
     for device in connection.execute(wanted).all():
+        stands = standing(ledger.plan, facts_of(device))
+        if not stands.is_member:
+            continue
         place = places.get(device.pk)
         if place is None:
-            _add(ledger, device, now)
+            _add(ledger, device, stands, now)
         elif place.state is DeviceState.WITHDRAWN:
             ledger.move(place, DeviceState.PENDING, now=now)
 
 
-def _add(ledger: Ledger, device: Row[*tuple[Any, ...]], now: datetime) -> None:
-    stands = standing(ledger.plan, facts_of(device))
+def _add(ledger: Ledger, device: Row[*tuple[Any, ...]], stands: Standing, now: datetime) -> None:
     members = [ledger.waves[number].members for number in sorted(ledger.waves)]
     wave = place_one(ledger.plan, ledger.salt, device.device_id, current=ledger.wave, members=members)
-    if wave is not None and stands.is_member:
+    if wave is not None:
         runs_it = stands is Standing.RUNS_IT
         state = DeviceState.SUCCEEDED if runs_it else DeviceState.PENDING
         ledger.add(device.pk, wave, state, now=now)

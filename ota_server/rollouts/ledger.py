@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from ota_server.database.schema import OPEN_STATES, rollout_devices, rollout_waves, rollouts
+from ota_server.errors import DatabaseUnavailableError, InvalidError
 from ota_server.rollouts.counts import WaveCounts
 from ota_server.rollouts.plan import RolloutPlan
 from ota_server.rollouts.states import IN_FLIGHT, DeviceState, Event, RolloutState, after
@@ -87,8 +88,16 @@ _OPEN_PLACES: Final = select(*PLACE_COLUMNS).where(
 
 @lru_cache(maxsize=256)
 def read_plan(text: str) -> RolloutPlan:
-    """A plan that the database keeps."""
-    return RolloutPlan.from_json(text)
+    """A plan that the database keeps.
+
+    Raises:
+        DatabaseUnavailableError: a newer version wrote it, or a time zone is not known on this machine.
+            It is nothing that a device did wrong, so it is not to drop its report for it.
+    """
+    try:
+        return RolloutPlan.from_json(text)
+    except InvalidError as e:
+        raise DatabaseUnavailableError(f"a rollout cannot be read by this version: {e}") from e
 
 
 class Ledger:

@@ -8,6 +8,7 @@ from ota_server.rollouts.conditions import Decision, halt_reason, is_met, judge
 from ota_server.rollouts.ledger import Ledger
 from ota_server.rollouts.states import RECALLABLE, DeviceState, Event, RolloutState
 
+_NOBODY: Final = "no device was left to take part"
 _JUDGED: Final = (RolloutState.RUNNING, RolloutState.PAUSED)
 
 
@@ -35,7 +36,8 @@ def advance(ledger: Ledger, *, now: datetime) -> bool:
         ledger.waves[ledger.wave] = replace(opened, opened_at=int(now.timestamp()))
         return True
     if not any(wave.open for wave in ledger.opened):
-        ledger.happen(Event.FINISH)
+        has_run = any(wave.succeeded for wave in ledger.opened)
+        ledger.happen(Event.FINISH, "" if has_run else _NOBODY)
     return False
 
 

@@ -1,5 +1,6 @@
 """Who takes part in a rollout, in which wave, and who does not and why."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -120,7 +121,9 @@ def group_id_of(connection: Connection, plan: RolloutPlan) -> int:
     wanted = select(groups.c.id).filter_by(product=plan.product, name=plan.group)
     found = connection.execute(wanted).scalar()
     if found is None:
-        raise NotFoundError(f"expected a group of {plan.product}, got {plan.group!r}")
+        raise NotFoundError(
+            f"expected a group of {plan.product}, got {plan.group!r}; `ota-server group list` has them"
+        )
     return int(found)
 
 
@@ -157,11 +160,19 @@ def recruit(connection: Connection, plan: RolloutPlan, group_id: int, *, now: da
 
 
 def check_waves(plan: RolloutPlan, recruits: Recruits) -> None:
-    """Refuse a plan whose first waves would try nothing, unless nobody is there at all.
+    """Refuse a plan that would try nothing, or whose first waves would.
 
     Raises:
-        InvalidError: a wave names a device that cannot take part, or is empty before one that is not.
+        InvalidError: a wave names a device that cannot take part, or is empty before one that is not; or
+            nobody takes part, and nobody can later, as the plan does not stay open.
     """
+    if not recruits.taken and not plan.stays_open:
+        why = Counter(exclusion.reason for exclusion in recruits.excluded)
+        shown = ", ".join(f"{number} {reason}" for reason, number in sorted(why.items()))
+        raise InvalidError(
+            f"group: expected a device in {plan.group} that can take part, got none "
+            f"({shown or 'the group is empty'}); a rollout that stays open waits for devices to come"
+        )
     named = {name for wave in plan.waves for name in wave.devices}
     if lost := [f"{e.device_id} ({e.reason})" for e in recruits.excluded if e.device_id in named]:
         shown = ", ".join(lost[:_NAMES_SHOWN])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, exists, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from ota_server.database.schema import devices, rollout_devices, rollout_waves, rollouts
@@ -59,8 +59,8 @@ def create(connection: Connection, plan: RolloutPlan, *, catalog: Catalog, now: 
     Raises:
         NotFoundError: there is no such release or group.
         ConflictError: the product has a rollout of this name.
-        InvalidError: a wave names a device that cannot take part or would be empty, or the stepping
-            stone does not lead to the release.
+        InvalidError: nobody would take part, a wave names a device that cannot or would be empty, or
+            the stepping stone does not lead to the release.
     """
     whole = with_releases(plan, catalog)
     # no device may join the group while we look: it would be in neither list
@@ -68,8 +68,9 @@ def create(connection: Connection, plan: RolloutPlan, *, catalog: Catalog, now: 
     group_id = group_id_of(connection, whole)
     recruits = recruit(connection, whole, group_id, now=now)
     check_waves(whole, recruits)
+    taken = _hold(connection, recruits.taken)
     rollout_id = _insert(connection, whole, group_id, now)
-    _insert_members(connection, rollout_id, whole, recruits.taken, now)
+    _insert_members(connection, rollout_id, whole, taken, now)
     ledger = _open(connection, rollout_id)
     if ledger.starts_at <= now.timestamp():
         ledger.happen(Event.START)
@@ -145,7 +146,7 @@ def retry(
     ledger = _open(connection, rollout_id)
     if ledger.state is RolloutState.ABORTED:
         raise ConflictError("the rollout is aborted: expected one that is not; make a new rollout")
-    again = ledger.move_all(states, DeviceState.PENDING, *_only(device_ids), now=now)
+    again = ledger.move_all(states, DeviceState.PENDING, _listened_to(device_ids), now=now)
     if again and ledger.state is RolloutState.FINISHED:
         ledger.happen(Event.REOPEN)
     settle(ledger, now=now)
@@ -153,11 +154,10 @@ def retry(
     return again
 
 
-def _only(device_ids: Sequence[str]) -> list[ColumnElement[bool]]:
-    if not device_ids:
-        return []
-    pks = select(devices.c.pk).where(devices.c.device_id.in_(device_ids))
-    return [rollout_devices.c.device_pk.in_(pks)]
+def _listened_to(device_ids: Sequence[str]) -> ColumnElement[bool]:
+    """Those of these ids, or of all, that are not revoked: nobody is to wait for one that is."""
+    mine = exists().where(devices.c.pk == rollout_devices.c.device_pk, devices.c.status == "active")
+    return mine.where(devices.c.device_id.in_(device_ids)) if device_ids else mine
 
 
 def _open(connection: Connection, rollout_id: int) -> Ledger:
@@ -199,6 +199,18 @@ def _insert(connection: Connection, plan: RolloutPlan, group_id: int, now: datet
             f"{plan.product} has a rollout {plan.name!r} already; choose another name"
         ) from e
     return int(made.scalar_one())
+
+
+def _hold(connection: Connection, recruits: Sequence[Recruit]) -> list[Recruit]:
+    """Let none of them be revoked or decommissioned until the end; those that have been are left out."""
+    held: set[int] = set()
+    for start in range(0, len(recruits), _BATCH):
+        pks = [recruit.device_pk for recruit in recruits[start : start + _BATCH]]
+        wanted = select(devices.c.pk).where(devices.c.pk.in_(pks), devices.c.status == "active")
+        held.update(
+            connection.scalars(wanted.order_by(devices.c.pk).with_for_update(read=True, key_share=True))
+        )
+    return [recruit for recruit in recruits if recruit.device_pk in held]
 
 
 def _insert_members(

@@ -127,7 +127,7 @@ SERVER_TRANSITIONS: Final[dict[DeviceState, frozenset[DeviceState]]] = {
     _D.PENDING: frozenset({_D.ASSIGNED, _D.SUCCEEDED, _D.REFUSED, _D.WITHDRAWN}),
     # tried again, called back by a halt, or on from the stepping stone; no word for too long; revoked
     **dict.fromkeys(IN_FLIGHT, frozenset({_D.PENDING, _D.SILENT, _D.WITHDRAWN})),
-    # an operator's retry
+    # an operator's retry; a silent one by itself, when it is here again
     **dict.fromkeys((*BAD, _D.SILENT), frozenset({_D.PENDING})),
     # it came back into the group
     _D.WITHDRAWN: frozenset({_D.PENDING}),

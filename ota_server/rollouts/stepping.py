@@ -1,10 +1,13 @@
 """What time alone does to rollouts: they start, soak, finish, and stop waiting for silent devices."""
 
+import logging
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, exists, or_, select
 
-from ota_server.database.schema import rollout_devices, rollouts
+from ota_server.database.schema import device_seen, devices, rollout_devices, rollouts
+from ota_server.errors import DatabaseUnavailableError
 from ota_server.rollouts.ledger import Ledger
 from ota_server.rollouts.progress import recall, settle
 from ota_server.rollouts.states import (
@@ -13,6 +16,17 @@ from ota_server.rollouts.states import (
     DeviceState,
     Event,
     RolloutState,
+)
+
+_log = logging.getLogger(__name__)
+
+# its last check-in came after the last that was heard of its update
+_WAS_HERE: Final = exists().where(
+    device_seen.c.device_pk == rollout_devices.c.device_pk,
+    device_seen.c.seen_at > rollout_devices.c.changed_at,
+)
+_IS_ACTIVE: Final = exists().where(
+    devices.c.pk == rollout_devices.c.device_pk, devices.c.status == "active"
 )
 
 
@@ -28,33 +42,46 @@ def step(connection: Connection, *, now: datetime) -> int:
     """
     unfinished = or_(rollouts.c.state.in_(OPEN_ROLLOUTS), rollouts.c.in_flight > 0)
     ids = connection.execute(select(rollouts.c.id).where(unfinished).order_by(rollouts.c.id)).scalars()
-    looked_at = 0
-    for rollout_id in ids.all():
+    return sum(_step_one(connection, rollout_id, now) for rollout_id in ids.all())
+
+
+def _step_one(connection: Connection, rollout_id: int, now: datetime) -> bool:
+    """Whether it was looked at, and not in another process's hands."""
+    try:
         ledger = Ledger.open(connection, rollout_id, skip_locked=True)
-        if ledger is not None:
-            _step_one(ledger, now)
-            ledger.save(now=now)
-            looked_at += 1
-    return looked_at
+    except DatabaseUnavailableError as e:
+        # a newer version's plan, say: the other rollouts go on
+        _log.error("rollout %d is passed over: %s", rollout_id, e)
+        return False
+    if ledger is None:
+        return False
+    _do_what_is_due(ledger, now)
+    ledger.save(now=now)
+    return True
 
 
-def _step_one(ledger: Ledger, now: datetime) -> None:
+def _do_what_is_due(ledger: Ledger, now: datetime) -> None:
     if ledger.state is RolloutState.SCHEDULED and ledger.starts_at <= now.timestamp():
         ledger.happen(Event.START)
     if ledger.state in {RolloutState.HALTED, RolloutState.ABORTED}:
         # those whose report was being written at the moment of the halt
         recall(ledger, now=now)
-    _give_up_waiting(ledger, now)
+    _look_after_silent(ledger, now)
     settle(ledger, now=now)
 
 
-def _give_up_waiting(ledger: Ledger, now: datetime) -> None:
-    """Take back the places of devices without a word; a later answer still counts."""
-    if not ledger.in_flight:
-        return
-    since = int(now.timestamp()) - ledger.plan.answer_within_s
-    overdue = rollout_devices.c.changed_at < since
+def _look_after_silent(ledger: Ledger, now: datetime) -> None:
+    """Take back the places of devices without a word; a later answer still counts.
+
+    Only one that was here since is given it again, as often as there are retries: a device that the
+    release has broken never comes, and must not be waited for.
+    """
+    is_overdue = rollout_devices.c.changed_at < int(now.timestamp()) - ledger.plan.answer_within_s
+    may_try = (_WAS_HERE, _IS_ACTIVE, rollout_devices.c.attempts <= ledger.plan.retries)
     if ledger.state in OPEN_ROLLOUTS:
-        again = rollout_devices.c.attempts <= ledger.plan.retries
-        ledger.move_all(IN_FLIGHT, DeviceState.PENDING, overdue, again, now=now)
-    ledger.move_all(IN_FLIGHT, DeviceState.SILENT, overdue, now=now)
+        if ledger.in_flight:
+            ledger.move_all(IN_FLIGHT, DeviceState.PENDING, is_overdue, *may_try, now=now)
+        if any(wave.silent for wave in ledger.waves.values()):
+            ledger.move_all([DeviceState.SILENT], DeviceState.PENDING, *may_try, now=now)
+    if ledger.in_flight:
+        ledger.move_all(IN_FLIGHT, DeviceState.SILENT, is_overdue, now=now)

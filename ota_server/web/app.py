@@ -33,11 +33,14 @@ def make_app(
     """
     store = store or open_store(settings.published, settings.bucket)
     metrics = Metrics()
-    files = _files(settings, store, fleet, metrics)
-    app = _Doors(files, fleet, metrics) if fleet else files
-    bodies = _DEVICES if fleet else None
-    limited = Limits(app, requests_most=settings.limit_concurrency, bodies_below=bodies)
-    return AccessLog(limited) if settings.access_log else limited
+    most = settings.limit_concurrency
+    app: ASGIApp = Limits(_files(settings, store, fleet, metrics), requests_most=most)
+    if fleet:
+        metrics.watch(fleet.database, fleet.lookup)
+        # counted apart: slow downloads must not keep devices from reporting (B07)
+        devices = Limits(DeviceApi(fleet, metrics), requests_most=most, takes_bodies=True)
+        app = _Doors(app, devices)
+    return AccessLog(app) if settings.access_log else app
 
 
 def _files(
@@ -56,10 +59,9 @@ def _files(
 class _Doors:
     """The device API before everything else: it is what is asked most."""
 
-    def __init__(self, files: ASGIApp, fleet: FleetParts, metrics: Metrics) -> None:
+    def __init__(self, files: ASGIApp, devices: ASGIApp) -> None:
         self._files = files
-        self._devices = DeviceApi(fleet, metrics)
-        metrics.watch(fleet.database, fleet.lookup)
+        self._devices = devices
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_device = scope["raw_path"].startswith(_DEVICES)

@@ -1,6 +1,5 @@
 """What each door of the device API does: the domain's calls, those that write in threads."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -149,4 +148,4 @@ class DeviceAnswers:
             with self._database.begin() as connection:
                 return work(connection)
 
-        return await asyncio.to_thread(transaction)
+        return await self._database.threads.run(transaction)

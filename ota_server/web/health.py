@@ -12,6 +12,7 @@ from ota_server.database.database import Database
 from ota_server.errors import DatabaseUnavailableError, NotPublishedError, PublishedFolderError
 from ota_server.files.store import FileStore
 from ota_server.web.metrics import MEDIA_TYPE, Metrics
+from ota_server.web.peer import ADDRESS_HEADER
 from ota_server.web.problem import not_found, unavailable
 
 _NO_STORE = {"cache-control": "no-store"}
@@ -78,7 +79,19 @@ def _ask(database: Database) -> None:
 
 
 def _is_local(request: Request) -> bool:
-    """Whether it came from this machine; on a Unix socket there is no address."""
-    return (
-        request.client is None or not request.client.host or ip_address(request.client.host).is_loopback
-    )
+    """Whether it came from this machine, and was not forwarded for another one.
+
+    A proxy's own address is local, and that of a Unix socket is none. What a header says only ever takes
+    away.
+    """
+    hosts = request.headers.getlist(ADDRESS_HEADER.decode())
+    if request.client is not None and request.client.host:
+        hosts.append(request.client.host)
+    return all(map(_is_loopback, hosts))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -19,13 +19,13 @@ class Limits:
     Args:
         app: the application.
         requests_most: requests at a time; more get 503 and when to try again.
-        bodies_below: where bodies are taken; None means nowhere.
+        takes_bodies: whether it takes any.
     """
 
-    def __init__(self, app: ASGIApp, *, requests_most: int, bodies_below: bytes | None = None) -> None:
+    def __init__(self, app: ASGIApp, *, requests_most: int, takes_bodies: bool = False) -> None:
         self._app = app
         self._requests_most = requests_most
-        self._bodies_below = bodies_below
+        self._takes_bodies = takes_bodies
         self._requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,7 +59,7 @@ class Limits:
                 chunked = True
         if not length and not chunked:
             return None
-        if self._bodies_below is None or not scope["raw_path"].startswith(self._bodies_below):
+        if not self._takes_bodies:
             return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "No body is taken here.", _CLOSE)
         if chunked:
             return problem(HTTPStatus.LENGTH_REQUIRED, "Expected a Content-Length.", _CLOSE)

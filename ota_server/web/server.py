@@ -20,6 +20,9 @@ from ota_server.web.tls import server_context
 _log = logging.getLogger(__name__)
 
 _KEEP_ALIVE_S = 20
+# a device on a slow line makes a handshake within a few round trips
+_HANDSHAKE_S = 10
+_SHUTDOWN_S = 5
 _LAST_DOWNLOADS_S = 20
 # Most connections idle between two requests of a device, or are about to be closed.
 _CONNECTIONS_A_REQUEST = 4
@@ -85,7 +88,13 @@ class _Server(uvicorn.Server):
         for listener in self._listeners:
             self.servers.append(
                 await loop.create_server(
-                    protocol, sock=listener.socket, ssl=listener.context, backlog=self.config.backlog
+                    protocol,
+                    sock=listener.socket,
+                    ssl=listener.context,
+                    # before it is over, nobody counts the connection (B07)
+                    ssl_handshake_timeout=_HANDSHAKE_S if listener.context else None,
+                    ssl_shutdown_timeout=_SHUTDOWN_S if listener.context else None,
+                    backlog=self.config.backlog,
                 )
             )
         for listener in self._listeners:

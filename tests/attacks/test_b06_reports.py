@@ -5,7 +5,8 @@ from sqlalchemy import select
 from support.device_api import ApiUnderTest, report
 
 from ota_server.database import schema
-from ota_server.reports import EVENTS_MOST, STREAMS_MOST
+from ota_server.devices.events import EVENTS_MOST
+from ota_server.reports import STREAMS_MOST
 
 
 @pytest.fixture

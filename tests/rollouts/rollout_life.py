@@ -96,6 +96,12 @@ class RolloutLife(RuleBasedStateMachine):
         if f"cam-{number}" in self.story.pks:
             self.story.revoke(f"cam-{number}")
 
+    @rule(number=numbers)
+    def device_is_here(self, number):
+        device_id = f"cam-{number}"
+        if device_id in self.story.pks and number not in self.gone:
+            self.story.here(device_id)
+
     @precondition(lambda self: len(self.gone) < 3)
     @rule(number=st.integers(0, DEVICES - 1))
     def device_is_decommissioned(self, number):

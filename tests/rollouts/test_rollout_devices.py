@@ -184,9 +184,17 @@ def test_a_silent_device_is_given_it_again_when_it_comes_back(story):
     story.create(answer_within_s=3600, retries=1)
     story.claim("cam-1")
     story.later(3601)
+    assert story.states()["cam-1"] == "silent"
+    story.later(60)
+    story.here("cam-1")
+    story.later(60)
     assert story.states()["cam-1"] == "pending"
     story.claim("cam-1")
+    story.here("cam-1")
     story.later(3601)
+    story.here("cam-1")
+    story.later(60)
+    # its retries are used up
     assert story.states()["cam-1"] == "silent"
 
 

@@ -89,8 +89,15 @@ def test_devices_that_run_the_release_already_are_counted_and_not_offered_it(sto
     assert story.claim("cam-1") is None
 
 
-def test_an_empty_group_is_done_at_once(empty_database):
-    assert RolloutStory(empty_database, devices=0).create("5%", "rest").state == "finished"
+def test_a_rollout_that_nobody_would_take_part_in_is_refused_unless_it_stays_open(empty_database):
+    story = RolloutStory(empty_database, devices=0)
+    with pytest.raises(InvalidError, match="the group is empty"):
+        story.create("5%", "rest")
+    made = story.create("5%", "rest", stays_open=True)
+    assert (made.state, made.reason) == ("finished", "no device was left to take part")
+    story.join("cam-1")
+    assert story.show().state == "running"
+    assert story.claim("cam-1")
 
 
 def test_a_first_wave_that_would_try_nothing_is_refused(story):

@@ -1,14 +1,18 @@
 """A database with devices in it, without enrolling them."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, func, insert, select
+from support.fleet import open_database
 
 from ota_client.formats.strict import canonical_json
 from ota_server.database.database import Database
-from ota_server.database.schema import device_seen, devices, group_members, groups, metadata
+from ota_server.database.schema import device_seen, devices, group_members, groups
 from ota_server.devices.device_facts import facts_of
 from ota_server.devices.group_query import parse
 
@@ -17,22 +21,24 @@ SECONDS = int(NOW.timestamp())
 _keys = count()
 
 
-def make_database(url: str) -> Database:
-    database = Database(url)
-    with database.begin() as connection:
-        metadata.create_all(connection)
-    return database
+class _UndoneError(Exception):
+    """Ends a transaction as if nothing had happened."""
 
 
 @contextmanager
-def one_transaction(folder):
-    """A new SQLite database, in a transaction that writes."""
-    database = make_database(f"sqlite:///{folder / 'fleet.db'}")
-    try:
-        with database.begin() as connection:
-            yield connection
-    finally:
-        database.close()
+def one_transaction():
+    """A transaction that writes, over empty tables of SQLite; nothing of it stays."""
+    _, database = _for_all()
+    with suppress(_UndoneError), database.begin() as connection:
+        yield connection
+        raise _UndoneError
+
+
+@cache
+def _for_all() -> tuple[TemporaryDirectory, Database]:
+    """One database for all tests: to open one and to compile its statements takes longer than most."""
+    folder = TemporaryDirectory()
+    return folder, open_database(Path(folder.name))
 
 
 def device_row(device_id: str, *, product="camera", hardware_id="cam-v2", tags=(), **values) -> dict:

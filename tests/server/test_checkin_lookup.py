@@ -2,14 +2,16 @@ import asyncio
 import sqlite3
 
 import pytest
-from device_rows import NOW, add_device, make_database
+from device_rows import NOW, add_device
 from sqlalchemy import delete, insert, select
+from support.fleet import open_database, with_tables
 from support.postgresql import needs_postgresql, postgresql
 
 from ota_server.checkin.lookup import FIND_ONE
 from ota_server.checkin.opening import lookup_for
 from ota_server.checkin.seen import LastSeen
 from ota_server.database import schema
+from ota_server.database.database import Database
 from ota_server.devices import denied
 from ota_server.errors import DatabaseUnavailableError
 
@@ -17,8 +19,8 @@ from ota_server.errors import DatabaseUnavailableError
 class Asked:
     """A look-up on a database of one kind, with a loop to ask it in."""
 
-    def __init__(self, url):
-        self.database = make_database(url)
+    def __init__(self, database):
+        self.database = database
         self.lookup = lookup_for(self.database)
         self._runner = asyncio.Runner()
         self.run(self.lookup.open())
@@ -61,10 +63,10 @@ def cluster():
 
 @pytest.fixture(params=KINDS)
 def asked(request, tmp_path):
-    url = f"sqlite:///{tmp_path / 'fleet.db'}"
     if request.param == "postgresql":
-        url = request.getfixturevalue("cluster").database()
-    one = Asked(url)
+        one = Asked(with_tables(Database(request.getfixturevalue("cluster").database())))
+    else:
+        one = Asked(open_database(tmp_path))
     yield one
     one.close()
 
@@ -186,7 +188,7 @@ def test_when_devices_were_here_is_written_within_the_second_and_never_goes_back
 
 
 def test_a_database_that_is_gone_is_an_error_of_ours(tmp_path):
-    asked = Asked(f"sqlite:///{tmp_path / 'fleet.db'}")
+    asked = Asked(open_database(tmp_path))
     with asked.database.begin() as connection:
         schema.metadata.drop_all(connection)
     with pytest.raises(DatabaseUnavailableError):
@@ -273,7 +275,7 @@ def test_on_postgresql_who_hangs_up_takes_no_answer_from_the_others(cluster):
 
 
 def test_the_look_up_reads_by_indexes_and_of_places_only_those_that_are_open(tmp_path):
-    asked = Asked(f"sqlite:///{tmp_path / 'fleet.db'}")
+    asked = Asked(open_database(tmp_path))
     connection = sqlite3.connect(tmp_path / "fleet.db")
     plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {FIND_ONE}", [KEY]))
     connection.close()

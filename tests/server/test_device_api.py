@@ -189,7 +189,7 @@ def test_a_device_that_was_removed_is_told_so_at_its_next_request(api, device):
 
 def test_a_database_that_fails_is_503_and_says_nothing_of_itself(api, device, monkeypatch, caplog):
     def fail(*_):
-        raise DatabaseUnavailableError("the database does not do it: disk full on /dev/secret")
+        raise DatabaseUnavailableError("the database cannot be used: disk full on /dev/secret")
 
     monkeypatch.setattr(api.database, "begin", fail)
     answer = device.report(report(1))

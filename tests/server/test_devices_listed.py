@@ -3,6 +3,7 @@ from device_rows import SECONDS, add_device, one_transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
+from support.fleet import open_database
 
 from ota_client.formats.version import Version
 from ota_server.database.schema import device_events, group_members, groups, rollout_devices, rollouts
@@ -11,8 +12,8 @@ from ota_server.errors import InvalidError, NotFoundError
 
 
 @pytest.fixture
-def connection(tmp_path):
-    with one_transaction(tmp_path) as connection:
+def connection():
+    with one_transaction() as connection:
         yield connection
 
 
@@ -190,10 +191,12 @@ def test_the_pages_together_are_the_list(fleet_once, limit, prefix):
 
 @pytest.fixture(scope="module")
 def fleet_once(tmp_path_factory):
-    with one_transaction(tmp_path_factory.mktemp("fleet")) as connection:
+    database = open_database(tmp_path_factory.mktemp("fleet"))
+    with database.begin() as connection:
         for number in range(11):
             add_device(connection, f"{'cam-' if number % 3 else 'cat'}{number}")
         yield connection
+    database.close()
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ LINE = Listed(camera={"1.0.0": None, "1.1.0": None, "1.2.0": "1.2.0", "1.3.0": "
 
 
 @pytest.fixture
-def connection(tmp_path):
-    with one_transaction(tmp_path) as connection:
+def connection():
+    with one_transaction() as connection:
         yield connection
 
 

@@ -1,10 +1,7 @@
 """A random life of devices and groups: every counter is its recount, every group what its query says."""
 
-import tempfile
-from pathlib import Path
-
 import pytest
-from device_rows import NOW, add_device, check_counters, check_members, make_database
+from device_rows import NOW, add_device, check_counters, check_members, one_transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -42,9 +39,7 @@ VERSIONS = st.sampled_from([Version(1, 0, 0), Version(1, 5, 0), Version(2, 0, 0)
 class GroupLife(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.database = make_database(f"sqlite:///{Path(self.folder.name) / 'fleet.db'}")
-        self.transaction = self.database.begin()
+        self.transaction = one_transaction()
         self.connection = self.transaction.__enter__()
 
     @initialize()
@@ -56,8 +51,6 @@ class GroupLife(RuleBasedStateMachine):
 
     def teardown(self):
         self.transaction.__exit__(None, None, None)
-        self.database.close()
-        self.folder.cleanup()
 
     def pk(self, number):
         query = select(devices.c.pk).where(devices.c.device_id == f"cam-{number}")

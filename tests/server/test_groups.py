@@ -29,8 +29,8 @@ def told(monkeypatch):
 
 
 @pytest.fixture
-def connection(tmp_path, told):
-    with one_transaction(tmp_path) as connection:
+def connection(told):
+    with one_transaction() as connection:
         yield connection
         check_counters(connection)
 
@@ -161,8 +161,8 @@ def test_a_deleted_group_leaves_its_devices(connection):
     assert connection.execute(select(devices)).all()
 
 
-def test_a_name_is_taken_once_a_product(tmp_path):
-    with one_transaction(tmp_path) as connection:
+def test_a_name_is_taken_once_a_product():
+    with one_transaction() as connection:
         create(connection, "some", "all")
         create(connection, "some", "all", product="lock")
         with pytest.raises(ConflictError, match="a new name"):

@@ -4,11 +4,13 @@ import random
 import threading
 
 import pytest
-from device_rows import NOW, add_device, check_counters, check_members, make_database
+from device_rows import NOW, add_device, check_counters, check_members
+from support.fleet import with_tables
 from support.postgresql import needs_postgresql, postgresql
 
 from ota_client.formats.version import Version
 from ota_client.protocol import CheckIn
+from ota_server.database.database import Database
 from ota_server.devices import changes, groups, inventory, removal, tags
 from ota_server.devices.device import listed
 from ota_server.errors import NotFoundError
@@ -26,7 +28,7 @@ def cluster():
 
 @pytest.fixture
 def database(cluster):
-    database = make_database(cluster.database())
+    database = with_tables(Database(cluster.database()))
     yield database
     database.close()
 

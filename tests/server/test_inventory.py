@@ -15,8 +15,8 @@ SOUND = Inventory({"region": "eu", "cores": 4, "outdoor": False}, (SLOT, {**SLOT
 
 
 @pytest.fixture
-def connection(tmp_path):
-    with one_transaction(tmp_path) as connection:
+def connection():
+    with one_transaction() as connection:
         yield connection
 
 

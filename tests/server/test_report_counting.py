@@ -1,10 +1,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from device_rows import NOW, add_device, make_database
+from device_rows import NOW, add_device
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
+from support.fleet import open_database
 
 from ota_client.formats.version import Version
 from ota_client.protocol import Report, ReportState
@@ -49,7 +50,7 @@ class Counting:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    one = make_database(f"sqlite:///{tmp_path_factory.mktemp('reports')}/fleet.db")
+    one = open_database(tmp_path_factory.mktemp("reports"))
     yield one
     one.close()
 

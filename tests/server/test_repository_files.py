@@ -2,7 +2,7 @@ import hashlib
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from running_server import DATA, DATA_NAME, TIMESTAMP
 
@@ -36,7 +36,6 @@ def test_a_large_file_arrives_whole(server):
 
 
 @given(data=st.data())
-@settings(max_examples=50, deadline=None)
 def test_any_range_is_the_slice(server, data):
     first = data.draw(st.integers(0, len(DATA) - 1))
     last = data.draw(st.integers(first, len(DATA) + 1000))

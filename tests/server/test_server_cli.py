@@ -199,28 +199,33 @@ def test_a_taken_port_is_one_sentence(published):
     assert "Cannot assign requested address" in other.stderr
 
 
-def test_an_expired_certificate_is_refused_and_one_that_soon_will_be_is_warned_of(tmp_path, published):
-    now = datetime.now(UTC)
-    for days, code in ((-1, 2), (5, None)):
-        authority = trustme.CA()
-        authority.issue_cert(
-            "127.0.0.1", not_after=now + timedelta(days=days)
-        ).private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "both.pem"))
-        args = ["--published", published, "--certificate", tmp_path / "both.pem"]
-        if code:
-            done = run("serve", *args)
-            assert done.returncode == code
-            assert "expired on" in done.stderr
-        else:
-            with running(tmp_path, *args) as server:
-                pass
-            assert "both.pem expires on" in server.log.read_text()
+def certificate_for(days, folder):
+    not_after = datetime.now(UTC) + timedelta(days=days)
+    made = trustme.CA().issue_cert("127.0.0.1", not_after=not_after).private_key_and_cert_chain_pem
+    made.write_to_path(str(folder / "both.pem"))
+    return folder / "both.pem"
+
+
+def test_an_expired_certificate_is_refused(tmp_path, published):
+    certificate = certificate_for(-1, tmp_path)
+    done = run("serve", "--published", published, "--certificate", certificate)
+    assert done.returncode == 2
+    assert "expired on" in done.stderr
+
+
+@pytest.mark.system
+def test_a_certificate_that_soon_expires_is_warned_of(tmp_path, published):
+    certificate = certificate_for(5, tmp_path)
+    with running(tmp_path, "--published", published, "--certificate", certificate) as server:
+        pass
+    assert "both.pem expires on" in server.log.read_text()
 
 
 def test_plain_http_warns_at_each_start(server):
     assert "plain HTTP" in server.log.read_text()
 
 
+@pytest.mark.system
 def test_settings_come_from_flags_then_environment_then_file(tmp_path, published):
     config = tmp_path / "ota-server.toml"
     config.write_text(f'published = "{published}"\ninsecure_http = true\nhost = "127.0.0.2"\nport = 1\n')
@@ -250,13 +255,16 @@ def test_the_access_log_tells_no_secrets(tmp_path, published):
     assert first != second
 
 
+@pytest.mark.system
 def test_without_access_log_there_is_none(tmp_path, published):
     with running(tmp_path, "--published", published, "--insecure-http", "--no-access-log") as server:
         server.ask("/metadata/timestamp.json")
     assert "timestamp.json" not in server.log.read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.system)]
+)
 def test_a_signal_lets_a_download_end_and_the_exit_code_is_0(tmp_path, number):
     published = make_published(tmp_path / "published")
     name = make_sparse(published, 64 * MIB)
@@ -291,7 +299,12 @@ def test_health_says_why_it_is_bad_and_recovers(tmp_path):
 
 @pytest.mark.parametrize(
     "args",
-    [["--help"], ["serve", "--help"], ["device", "list", "--help"], ["rollout", "create", "--help"]],
+    [
+        ["--help"],
+        ["rollout", "create", "--help"],
+        pytest.param(["serve", "--help"], marks=pytest.mark.system),
+        pytest.param(["device", "list", "--help"], marks=pytest.mark.system),
+    ],
 )
 def test_help_costs_little(args):
     def cpu_s():
@@ -304,6 +317,7 @@ def test_help_costs_little(args):
     assert any(cpu_s() < 0.3 for _ in range(3))
 
 
+@pytest.mark.system
 def test_memory_stays_small_while_a_large_file_goes_out(tmp_path):
     published = make_published(tmp_path / "published")
     name = make_sparse(published, 256 * MIB)

@@ -88,7 +88,8 @@ def test_a_head_that_does_not_end_is_cut_off(app, begun):
 
 
 def test_a_second_head_that_does_not_end_is_cut_off_too(app):
-    with serving(app, replace(LIMITS, head_timeout_s=0.05)) as (port, _), connect(port) as connection:
+    # long enough for the first one, however busy the machine is
+    with serving(app, replace(LIMITS, head_timeout_s=1)) as (port, _), connect(port) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
         connection.sendall(b"GET /heal")
@@ -103,7 +104,9 @@ def test_a_client_that_does_not_take_its_file_is_cut_off(tmp_path):
         connect(port) as connection,
     ):
         connection.sendall(f"GET /{name} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        wait_until(lambda: server.server_state.tasks)
+        # the server knows of the request, and forgets it only by cutting it off
+        with contextlib.suppress(ConnectionResetError):
+            connection.recv(1)
         wait_until(lambda: not server.server_state.tasks and not server.server_state.connections)
         assert server.server_state.total_requests == 0
 

@@ -112,6 +112,7 @@ def certificate_of(port):
     return ssl.get_server_certificate(("127.0.0.1", port))
 
 
+@pytest.mark.system
 def test_a_renewed_certificate_is_taken_on_sighup_and_one_without_its_key_is_not(house, tmp_path):
     with running(tmp_path, "--config", house.config) as server:
         before = certificate_of(server.port)
@@ -146,6 +147,7 @@ class UnixConnection(HTTPConnection):
         self.sock.connect(self.host)
 
 
+@pytest.mark.system
 def test_a_unix_socket_alone_is_served_and_one_left_behind_is_replaced(house, tmp_path):
     path = tmp_path / "http.sock"
     left = socket.socket(socket.AF_UNIX)

@@ -7,8 +7,8 @@ from ota_server.errors import InvalidError, NotFoundError
 
 
 @pytest.fixture
-def connection(tmp_path):
-    with one_transaction(tmp_path) as connection:
+def connection():
+    with one_transaction() as connection:
         add_device(connection, "cam-1", tags=("beta", "lab"))
         yield connection
 

@@ -7,9 +7,6 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import uvicorn
 from sqlalchemy import insert, select, update
@@ -17,7 +14,6 @@ from sqlalchemy import insert, select, update
 from ota_server.checkin.check_in import Pace
 from ota_server.checkin.opening import lookup_for
 from ota_server.database import schema
-from ota_server.database.database import Database
 from ota_server.devices import tokens
 from ota_server.rollouts import rollout
 from ota_server.rollouts.penalty import FleetRules
@@ -26,7 +22,7 @@ from ota_server.web.app import make_app
 from ota_server.web.connections import ConnectionLimits, guarded_protocol
 from ota_server.web.device_api import FleetParts
 from ota_server.web.rates import Rates
-from support.fleet import PRODUCT, Releases, add_group, make_plan
+from support.fleet import PRODUCT, Releases, add_group, make_plan, open_database
 from support.identities import Identity, der, make_device_authority
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -48,17 +44,6 @@ class Answered:
     @property
     def json(self):
         return json.loads(self.content) if self.content else None
-
-
-@lru_cache(1)
-def _empty_database():
-    """A file with the fleet's tables; to make them takes as long as most tests."""
-    with TemporaryDirectory() as folder:
-        database = Database(f"sqlite:///{folder}/fleet.db")
-        with database.begin() as connection:
-            schema.metadata.create_all(connection)
-        database.close()
-        return Path(folder, "fleet.db").read_bytes()
 
 
 class ShownPeers:
@@ -83,8 +68,7 @@ class ApiUnderTest:
 
     def __init__(self, folder, *, device=10**6, address=10**6, enrolment=10**6):
         self.now, self.monotonic_s = NOW, 1000.0
-        (folder / "fleet.db").write_bytes(_empty_database())
-        self.database = Database(f"sqlite:///{folder}/fleet.db")
+        self.database = open_database(folder)
         self.authority = make_device_authority(folder, now=NOW)
         self.lookup = lookup_for(self.database)
         self.peers = ShownPeers()

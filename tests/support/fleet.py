@@ -4,14 +4,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, inspect, select, text, update
 
 from ota_client.formats.version import Version
 from ota_client.protocol import Report, ReportState
 from ota_server.database.database import Database
 from ota_server.database.schema import (
+    device_seen,
     devices,
     group_members,
     groups,
@@ -29,7 +32,17 @@ PRODUCT, HARDWARE = "cam", "cam-v2"
 
 def open_database(folder: Path) -> Database:
     """A SQLite database with empty tables."""
-    return with_tables(Database(f"sqlite:///{folder}/fleet.db"))
+    path = Path(folder, "fleet.db")
+    path.write_bytes(_empty_file())
+    return Database(f"sqlite:///{path}")
+
+
+@cache
+def _empty_file() -> bytes:
+    """A file with the fleet's tables; to make them takes as long as most tests."""
+    with TemporaryDirectory() as folder:
+        with_tables(Database(f"sqlite:///{folder}/fleet.db")).close()
+        return Path(folder, "fleet.db").read_bytes()
 
 
 def with_tables(database: Database) -> Database:
@@ -43,6 +56,8 @@ def emptied(database: Database) -> Database:
     with database.begin() as connection:
         for table in reversed(metadata.sorted_tables):
             connection.execute(delete(table))
+        if database.is_sqlite and inspect(connection).has_table("sqlite_sequence"):
+            connection.execute(text("DELETE FROM sqlite_sequence"))
     return database
 
 
@@ -113,6 +128,11 @@ def add_group(connection: Connection, device_pks: Sequence[int], name: str = "al
 
 def set_device(connection: Connection, device_pk: int, **values: object) -> None:
     connection.execute(update(devices).filter_by(pk=device_pk).values(values))
+
+
+def put_seen(connection: Connection, device_pk: int, at: datetime) -> None:
+    connection.execute(delete(device_seen).filter_by(device_pk=device_pk))
+    connection.execute(insert(device_seen).values(device_pk=device_pk, seen_at=int(at.timestamp())))
 
 
 def make_plan(*waves: str | WavePlan, **values: object) -> RolloutPlan:

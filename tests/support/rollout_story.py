@@ -85,6 +85,11 @@ class RolloutStory:
     def decommission(self, device_id: str) -> None:
         self._do(joining.forget, self.pks[device_id], now=self.now)
 
+    def here(self, device_id: str) -> None:
+        """It checks in, a second from now."""
+        self.now += timedelta(seconds=1)
+        self._do(fleet.put_seen, self.pks[device_id], self.now)
+
     def set(self, device_id: str, **values: object) -> None:
         self._do(fleet.set_device, self.pks[device_id], **values)
 

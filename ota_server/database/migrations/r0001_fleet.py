@@ -59,6 +59,7 @@ def _devices() -> None:
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_devices")),
         sa.UniqueConstraint("device_id", name=op.f("uq_devices_device_id")),
         sa.UniqueConstraint("key_sha256", name=op.f("uq_devices_key_sha256")),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         op.f("ix_devices_product_device_id"), "devices", ["product", "device_id"], unique=False
@@ -81,6 +82,7 @@ def _enrolment_tokens() -> None:
         sa.CheckConstraint("uses_left >= 0", name=op.f("ck_enrolment_tokens_uses_left")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_enrolment_tokens")),
         sa.UniqueConstraint("token_sha256", name=op.f("uq_enrolment_tokens_token_sha256")),
+        sqlite_autoincrement=True,
     )
 
 
@@ -232,6 +234,7 @@ def _rollout_devices() -> None:
         sa.UniqueConstraint(
             "rollout_id", "device_pk", name=op.f("uq_rollout_devices_rollout_id_device_pk")
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_rollout_devices_open",
