@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt .ci/setup
 	.ci/setup
 	@touch $@
 
-demo: $(READY) ## Sign, publish, install, update, and attack a simulated device
+demo: $(READY) ## Sign, publish, install, update, attack a simulated device, and roll out to a fleet
 	$(PYTHON) tests/demo/demo.py $(if $(DEMO_DIR),--keep "$(DEMO_DIR)")
 
 test: $(READY) ## Run the tests (under a minute, loopback only)

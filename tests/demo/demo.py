@@ -1,4 +1,4 @@
-"""The whole way, and then the attacks: what ``make demo`` plays.
+"""The way of a release, the attacks on it, and the fleet: what ``make demo`` plays.
 
 Each line says what was tried and what the device answered; a step that does not hold ends the demo.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from fleet import BAD, DEVICES, MENDED, SimulatedFleet, small_image
+from fleet import AT_ONCE, BAD, DEVICES, MENDED, SimulatedFleet, small_image
 from stage import IMAGE_BYTES, Stage, StepFailedError, firmware, next_firmware
 
 PRODUCT = "gateway"
@@ -40,7 +40,7 @@ class Demo:
             print(f"{number:3}. {title}", flush=True)
             try:
                 for line in step(self).strip().splitlines():
-                    print(f"       {line}")
+                    print(f"       {line}".rstrip())
                 held += 1
             except StepFailedError as e:
                 print(f"       DID NOT HOLD: {e}", file=sys.stderr)
@@ -93,7 +93,7 @@ class Demo:
 
     def install_second(self) -> str:
         output = self.stage.client("install", "--progress")
-        shown = re.findall(r"\w+ +\d+ %", output)
+        shown = [" ".join(step.split()) for step in re.findall(r"\w+ +\d+ %", output)]
         self.stage.run("ota-client", "simulate", "boot", self.folder / "device")
         self.stage.client("mark-good")
         return f"progress: {', '.join(shown[:: max(1, len(shown) // 5)])}\n" + self.stage.client(
@@ -129,11 +129,11 @@ class Demo:
         whole = data.stat().st_size
         self.stage.run("ota-client", "simulate", "boot", self.folder / "device")
         self.stage.client("mark-good")
-        part = next((line for line in before.splitlines() if "(in part)" in line), "")
-        if not part:
+        part = re.search(r"^(\w+) +1\.2\.0 \(in part\) +\d+ +no$", before, re.MULTILINE)
+        if part is None or not re.search(r"^running +1\.1\.0 ", before, re.MULTILINE):
             raise StepFailedError(f"expected a slot that was written in part, got:\n{before}")
         return (
-            f"after the cut:  {part}\n"
+            f"slot {part[1]} held 1.2.0 in part, and could not boot; the device ran 1.1.0\n"
             f"then install again fetched the missing {resumed / MIB:.1f} MiB of {whole / MIB:.1f}, "
             "and 1.2.0 runs"
         )
@@ -247,8 +247,11 @@ STEPS: list[tuple[str, Callable[[Demo], str]]] = [
     ("Tried: flip one bit in the payload of 1.3.0. The device answers:", Demo.flip_a_bit),
     ("Tried: 1.3.0, sound but it never comes up. Then:", Demo.bad_release),
     (f"{DEVICES} simulated devices enrol with the operator's token", Demo.enrol_fleet),
-    (f"Roll {BAD} out in waves; it never comes up. The rollout halts by itself:", Demo.roll_out_bad),
-    (f"Publish the mended {MENDED} and roll it out:", Demo.roll_out_mended),
+    (
+        f"Roll {BAD} out, {AT_ONCE} at a time; it never comes up. The rollout halts by itself:",
+        Demo.roll_out_bad,
+    ),
+    (f"Publish {MENDED}, mended, and roll it out:", Demo.roll_out_mended),
     ("What the devices saw:", Demo.ask_the_fleet),
 ]
 TITLES = {1: "The way of a release", 8: "The attack lab", 15: "The fleet"}
@@ -288,6 +291,7 @@ def _print_next(folder: Path) -> None:
     print(f"  {scripts}/ota-sign --repo {folder}/repository release list")
     print(f"  {scripts}/ota-server serve --config {folder}/server/ota-server.toml \\")
     print(f"      --published {folder}/repository/published")
+    print(f"  {scripts}/ota-server rollout list --config {folder}/server/ota-server.toml")
 
 
 if __name__ == "__main__":

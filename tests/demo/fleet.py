@@ -10,6 +10,7 @@ from pathlib import Path
 from stage import Stage, StepFailedError, program
 
 DEVICES = 50
+AT_ONCE = 10
 BAD, MENDED = "1.4.0", "1.4.1"
 PRODUCT = "gateway"
 _DEADLINE_S = 30
@@ -42,7 +43,7 @@ class SimulatedFleet:
             *("--url", self.address.replace("127.0.0.1", "localhost")),
             *("--ca-file", self.stage.folder / "server" / "ca.pem", "--token-file", token),
             *("--version", version, "--rollback-index", rollback_index),
-            *("--bad-version", BAD, "--time-factor", 300),
+            *("--prefix", "gw-", "--bad-version", BAD, "--time-factor", 300),
         )
         with self.told.open("w") as told, self.words.open("w") as words:
             process = subprocess.Popen([*map(str, command)], stdout=told, stderr=words)
@@ -72,16 +73,24 @@ class SimulatedFleet:
         waves = ("--wave", "20%", "--wave", "50%", "--wave", "rest")
         halt = ("--halt-share", "20%", "--halt-least", 5)
         name = f"to-{version}"
-        limit = ("--group", "all", "--max-in-flight", 10)
+        limit = ("--group", "all", "--max-in-flight", AT_ONCE)
         self.operate("rollout", "create", PRODUCT, name, version, *waves, *halt, *limit)
         self.operate("rollout", "watch", f"{PRODUCT}/{name}", "--every", "0.3", expect=expect)
         return self.operate("rollout", "show", f"{PRODUCT}/{name}")
 
     def summary(self) -> str:
         """What the devices saw, once they have stopped."""
-        lines = self.words.read_text().splitlines()
-        wanted = ("devices", "most updating", "verified")
-        return "\n".join(line for line in lines if line.startswith(wanted))
+        seen = json.loads(self.told.read_text().splitlines()[-1])["summary"]
+        updated, most = seen["devices"]["updated"], seen["most_updating"]
+        made, taken = seen["reports"]["made"], seen["reports"]["acknowledged"]
+        if updated != DEVICES or most > AT_ONCE or made != taken:
+            raise StepFailedError(f"expected a fleet that runs {MENDED}, got: {seen}")
+        return (
+            f"{updated} run {MENDED}; never more than {most} were updating at once\n"
+            f"{made} reports made, {taken} acknowledged\n"
+            f"{seen['releases_verified']} releases verified, unpacked and started once for all of them, "
+            "by a device's own code"
+        )
 
 
 def small_image(path: Path) -> None:
