@@ -1,13 +1,38 @@
 """Makes the helpers beside this file importable from the folders of tests, and the desk known to all."""
 
+import gc
 import logging
+import os
+from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
-# `make test` stays under a minute; pytest --hypothesis-profile=default tries as many as Hypothesis would
+# `make test` stays under a minute; `make system` tries the same properties again, and more of each
 settings.register_profile("quick", max_examples=40, deadline=None)
-settings.load_profile("quick")
+settings.register_profile("thorough", max_examples=300, deadline=None)
+
+# reading the system's authorities costs each TLS context 20 ms; a lone stranger stands for them
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "stranger.pem")
+
+
+def pytest_configure(config):
+    settings.load_profile("thorough" if config.option.markexpr == "system" else "quick")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Mark the properties before pytest leaves out what is not marked."""
+    if config.option.markexpr == "system":
+        for item in items:
+            if is_hypothesis_test(item.function):
+                item.add_marker(pytest.mark.system)
+
+
+def pytest_collection_finish():
+    """What was imported stays to the end: no search for garbage need look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -22,8 +47,6 @@ def restored_logging():
 
 @pytest.fixture
 def quick_signing(monkeypatch):
-    import os
-
     from signing import encrypted_key
 
     # 0.2 s for each opening of a key is for thieves, and fsync for power cuts; not for tests
@@ -39,14 +62,19 @@ def desk(tmp_path, quick_signing):
     return SigningDesk(tmp_path)
 
 
-@pytest.fixture
-def repository():
-    """A sound repository whose channel offers 1.1.0 to devices that run 1.0.0."""
+@pytest.fixture(scope="session")
+def _signed_once():
     from support.memory_repository import MemoryRepository, Release
 
     repository = MemoryRepository()
     repository.put(Release("1.1.0", rollback_index=2))
     return repository
+
+
+@pytest.fixture
+def repository(_signed_once):
+    """A sound repository whose channel offers 1.1.0 to devices that run 1.0.0."""
+    return _signed_once.copy()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.attacks import refused, refuses, unmoved
 from support.memory_repository import PRODUCT, MemoryRepository, Release
@@ -41,9 +41,6 @@ OTHERS = ["~", "~root", "$HOME", "`id`", "_x", ".x", "x.", "x..y", "X", "*", "[x
 TRICKS = [*PATHS, *ADDRESSES, *UNSEEN, *OTHERS, 'x"y', "x" * 65, "x" * 1000]
 NAMES = st.from_regex(re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*", re.ASCII), fullmatch=True)
 ODD = st.one_of(st.text(max_size=80), st.sampled_from(TRICKS), NAMES, NAMES.map("{}/..".format))
-QUICK = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 every_trick = pytest.mark.parametrize("tricks", [PATHS, ADDRESSES, UNSEEN, OTHERS, TRICKS[-3:]])
 
 
@@ -53,13 +50,11 @@ def test_no_trick_is_a_name(tricks):
 
 
 @given(NAMES)
-@QUICK
 def test_plain_names_are_taken(text):
     assert is_name(text) == (len(text) <= 64)
 
 
 @given(ODD)
-@QUICK
 def test_a_name_is_one_plain_part_of_a_path_and_of_an_address(text):
     if is_name(text):
         assert PurePosixPath("/base", text).parts == ("/", "base", text)
@@ -69,7 +64,6 @@ def test_a_name_is_one_plain_part_of_a_path_and_of_an_address(text):
 
 
 @given(ODD)
-@QUICK
 def test_a_version_is_a_name_and_reads_as_it_is_written(text):
     with suppress(ValueError):
         assert str(Version.parse(text)) == text
@@ -158,7 +152,6 @@ def test_a_trick_in_a_listed_path_condemns_the_role(tricks):
 
 
 @given(path=st.one_of(st.text(max_size=40), st.lists(ODD, max_size=4).map("/".join)))
-@QUICK
 def test_every_path_that_is_taken_is_two_plain_names_below_the_product(path):
     with suppress(MetadataError):
         own_targets(PRODUCT, Targets(targets={path: TargetFile(1, {"sha256": "0" * 64}, path)}))

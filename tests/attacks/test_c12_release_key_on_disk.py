@@ -15,7 +15,7 @@ from signing.keys import KeyFolder, Scheme
 
 
 @pytest.mark.parametrize("scheme", list(Scheme))
-def test_a_key_file_is_encrypted_and_for_its_owner_only(tmp_path, scheme):
+def test_a_key_file_is_encrypted_and_for_its_owner_only(tmp_path, quick_signing, scheme):
     previous = os.umask(0)
     try:
         KeyFolder(tmp_path / "keys", lambda _: PASSPHRASE).generate("alice", scheme)
@@ -28,7 +28,7 @@ def test_a_key_file_is_encrypted_and_for_its_owner_only(tmp_path, scheme):
         load_pem_private_key(path.read_bytes(), None)
 
 
-def test_a_file_planted_under_the_name_of_a_key_is_not_written_through(tmp_path):
+def test_a_file_planted_under_the_name_of_a_key_is_not_written_through(tmp_path, quick_signing):
     keys = KeyFolder(tmp_path / "keys", lambda _: PASSPHRASE)
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys/alice.pem").symlink_to(tmp_path / "stolen")
@@ -50,7 +50,7 @@ def test_no_option_takes_a_passphrase():
     assert {o for o in options(cli.main) if "pass" in o} == {"--passphrase-file"}
 
 
-def test_the_passphrase_is_in_no_file_output_or_environment(tmp_path):
+def test_the_passphrase_is_in_no_file_output_or_environment(tmp_path, quick_signing):
     secret = tmp_path / "passphrase"
     secret.write_text(PASSPHRASE)
     env = {"OTA_SIGN_PASSPHRASE_FILE": str(secret), "OTA_SIGN_REPO": str(tmp_path / "r")}

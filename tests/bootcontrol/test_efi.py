@@ -4,7 +4,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.boot_loaders.efi import (
     FOLDER,
@@ -257,7 +257,6 @@ def test_the_last_entry_is_never_taken_out_of_the_order():
     st.binary(max_size=40),
     st.integers(0, 40),
 )
-@settings(max_examples=200, deadline=None)
 def test_whatever_a_variable_holds_the_control_refuses_or_answers(name, damage, at):
     files = on_trial().files()
     where = path(name) if name else OURS

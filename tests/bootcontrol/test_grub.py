@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from grub_device import FOLDER, TRIES, GrubDevice, live
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.boot_loaders.grub import GrubLoader
 
@@ -116,7 +116,6 @@ def test_a_damaged_count_of_tries_leads_to_the_good_slot_and_is_mended_by_the_ne
 
 
 @given(choose=st.data())
-@settings(max_examples=30, deadline=None)
 def test_user_space_expects_what_grub_does_in_any_life(choose):
     device = GrubDevice()
     for _ in range(choose.draw(st.integers(0, 20))):
@@ -247,7 +246,6 @@ def test_a_copy_of_another_size_is_not_written():
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
 def test_damaged_files_are_a_boot_state_or_an_error_of_one_line(choose):
     device = GrubDevice()
     device.control.activate("B")

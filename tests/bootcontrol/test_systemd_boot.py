@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.boot_loaders.systemd_boot import FOLDER, TEMPLATE, SystemdBoot
 
@@ -254,7 +254,6 @@ LINES = st.sampled_from(
 
 
 @given(damage=st.binary(max_size=60) | st.lists(LINES, max_size=5).map(b"".join), at=st.integers(0, 60))
-@settings(max_examples=150, deadline=None)
 def test_whatever_an_entry_holds_the_control_refuses_or_knows_what_will_start(damage, at):
     files = on_trial().files()
     for path in (GOOD_B, f"{FOLDER}/ratchet-B+3.conf"):
@@ -272,7 +271,6 @@ def test_whatever_an_entry_holds_the_control_refuses_or_knows_what_will_start(da
         max_size=12,
     )
 )
-@settings(max_examples=100, deadline=None)
 def test_the_control_always_knows_what_systemd_boot_starts_next(steps):
     storage = provisioned()
     for verb, slot in steps:

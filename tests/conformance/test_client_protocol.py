@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
 import pytest
@@ -16,10 +18,28 @@ ROOT = CLIENT.parents[2]
 TARGET = "gateway/1.0.0/manifest.json"
 
 
-class Suite:
-    """Calls the client as the suite does, on a repository that it serves."""
+def in_a_process(*words):
+    """As the suite does."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "NO_PROXY": "*"}
+    return subprocess.run([sys.executable, CLIENT, *words], env=env, check=False, timeout=30).returncode
 
-    def __init__(self, folder, server, repository):
+
+def in_this_process(*words):
+    """The same without the half second that a process takes to load everything."""
+    loader = SourceFileLoader("conformance_client", str(CLIENT))
+    module = module_from_spec(spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_PROXY", "*")
+        patch.setattr(sys, "argv", ["client", *map(str, words)])
+        return module.main()
+
+
+class Suite:
+    """Calls the client on a repository that it serves."""
+
+    def __init__(self, folder, server, repository, call):
+        self._call = call
         self.repository, self._server = repository, server
         self.metadata, self.targets = folder / "metadata", folder / "targets"
         self._root = folder / "initial_root.json"
@@ -33,9 +53,7 @@ class Suite:
         return Response(status=404) if data is None else Response(data)
 
     def run(self, *arguments):
-        command = [sys.executable, CLIENT, "--metadata-dir", self.metadata, *arguments]
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "NO_PROXY": "*"}
-        return subprocess.run(command, env=env, check=False, timeout=30).returncode
+        return self._call("--metadata-dir", self.metadata, *arguments)
 
     def init(self):
         return self.run("init", self._root)
@@ -59,11 +77,11 @@ class Suite:
         return [r.path for r, _ in self._server.log if r.path.startswith("/targets/")]
 
 
-@pytest.fixture
-def suite(tmp_path, httpserver):
+@pytest.fixture(params=[in_this_process, pytest.param(in_a_process, marks=pytest.mark.system)])
+def suite(request, tmp_path, httpserver):
     repository = MemoryRepository(now=datetime.now(UTC))
     repository.put(Release("1.0.0"))
-    suite = Suite(tmp_path, httpserver, repository)
+    suite = Suite(tmp_path, httpserver, repository, request.param)
     assert suite.init() == 0
     return suite
 

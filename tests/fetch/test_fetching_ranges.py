@@ -3,7 +3,7 @@ import struct
 
 import pytest
 from hostile_server import answers, hostile_server, http
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ota_client.errors import FetchError, HttpStatusError
@@ -40,7 +40,6 @@ def honest():
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
 def test_any_range_read_in_any_pieces_is_the_slice(honest, data):
     server, fetcher = honest
     start = data.draw(st.integers(0, len(DATA) - 1))

@@ -12,7 +12,7 @@ import fuzz_manifest
 import fuzz_tpm
 import fuzz_uboot
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from seeds import SEEDS
 
@@ -54,7 +54,6 @@ def test_the_seeds_hold(target, seed):
     cut=st.integers(0, 12),
     piece=pieces,
 )
-@settings(max_examples=150, deadline=None)
 def test_seeds_that_are_cut_and_mended_hold(target, seed, where, cut, piece):
     start = int(where * len(seed))
     target(seed[:start] + piece + seed[start + cut :])

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import indexes, manifests, states, versions
 from support.attacks import refused
@@ -62,7 +62,6 @@ def test_arbitrary_json_is_refused(name, value):
 
 
 @given(manifests)
-@settings(deadline=None)
 def test_a_manifest_reads_back(manifest):
     assert ReleaseManifest.from_bytes(manifest.to_bytes()) == manifest
 
@@ -83,7 +82,6 @@ def test_a_version_reads_back(version):
 
 
 @given(manifests, mutations)
-@settings(deadline=None)
 def test_a_mutated_manifest_reads_back_or_is_refused(manifest, mutation):
     data = mutate(manifest.to_bytes(), mutation)
     try:

@@ -11,10 +11,8 @@ from support.invariants import Cache, complete, restart, what_it_sees
 from ota_client.testing import every_cut
 
 PARTS = 2
-# the rest is tried by `make system`, so that `make test` stays under a minute
-QUICK = {("two updates", "file")}
 PARAMETERS = [
-    pytest.param(story, model, part, marks=() if (story, model) in QUICK else pytest.mark.system)
+    (story, model, part)
     for story in STORIES
     for model in MODELS
     for part in range(PARTS)
@@ -22,6 +20,8 @@ PARAMETERS = [
 ]
 
 
+# a quick sweep of the same is in tests/attacks, so that `make test` stays under a minute
+@pytest.mark.system
 @pytest.mark.parametrize(("story", "model", "part"), PARAMETERS)
 def test_every_cut_leaves_a_device_that_starts_and_completes_its_update(
     story, model, part, tmp_path, record_property

@@ -32,11 +32,15 @@ def on_trial(episode):
     episode.release("1.2.0", 3)
 
 
-@pytest.mark.parametrize("scene", [waiting_for_its_boot, on_trial])
-@pytest.mark.parametrize(
-    "model",
-    [pytest.param(model, marks=() if model == "file" else pytest.mark.system) for model in MODELS],
-)
+QUICK = (waiting_for_its_boot, "file")
+PARAMETERS = [
+    pytest.param(scene, model, marks=() if (scene, model) == QUICK else pytest.mark.system)
+    for scene in (waiting_for_its_boot, on_trial)
+    for model in MODELS
+]
+
+
+@pytest.mark.parametrize(("scene", "model"), PARAMETERS)
 def test_an_agent_killed_before_a_sync_builds_on_nothing_that_a_cut_can_take(
     scene, model, tmp_path, record_property
 ):

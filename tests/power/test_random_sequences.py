@@ -138,7 +138,7 @@ class DeviceLife(RuleBasedStateMachine):
 
 
 QUICK = settings(
-    max_examples=40,
+    max_examples=12,
     stateful_step_count=20,
     deadline=None,
     derandomize=True,
@@ -149,7 +149,7 @@ TestRandomLives.settings = QUICK
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("model", [model for model in MODELS if model != "file"])
-def test_random_lives_on_other_boot_loaders(model):
+@pytest.mark.parametrize("model", MODELS)
+def test_more_random_lives_on_every_boot_loader(model):
     life = type("Life", (DeviceLife,), {"model": model})
-    run_state_machine_as_test(life, settings=settings(QUICK, max_examples=15))
+    run_state_machine_as_test(life, settings=settings(QUICK, max_examples=40 if model == "file" else 15))

@@ -4,7 +4,7 @@ import hashlib
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ota_client.errors import ConfigError
@@ -37,7 +37,6 @@ contents = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(pieces=contents, region_bytes=st.sampled_from([4096, 8192, None]))
 def test_what_was_encoded_is_decoded(tmp_path_factory, pieces, region_bytes):
     folder = tmp_path_factory.mktemp("round")

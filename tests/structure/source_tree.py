@@ -3,24 +3,32 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("ota_client", "ota_server", "signing")
 
 
+@cache
 def sources(*folders: str) -> list[Path]:
     """All Python files below the folders, by their path from the root."""
     found = (path for folder in folders for path in (ROOT / folder).rglob("*.py"))
     return sorted(path.relative_to(ROOT) for path in found)
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """Every module that a file imports, also within its functions."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -47,8 +55,14 @@ def third_parties(path: Path) -> set[str]:
 def callers(*names: str) -> Iterator[tuple[str, str, str]]:
     """Each call of such a function or method: the file, what stands before the dot, the name."""
     for path in sources(*PACKAGES):
-        for node in ast.walk(tree(path)):
-            if isinstance(node, ast.Call):
-                before, _, name = ast.unparse(node.func).rpartition(".")
-                if name in names:
-                    yield str(path), before, name
+        for function in _called(path):
+            match function:
+                case ast.Name(id=name) if name in names:
+                    yield str(path), "", name
+                case ast.Attribute(value=before, attr=name) if name in names:
+                    yield str(path), ast.unparse(before), name
+
+
+@cache
+def _called(path: Path) -> tuple[ast.expr, ...]:
+    return tuple(node.func for node in ast.walk(tree(path)) if isinstance(node, ast.Call))

@@ -75,7 +75,7 @@ def deface(document, path, how, nonsense):
     how=st.sampled_from(["replace", "remove", "add"]),
     nonsense=st.sampled_from(NONSENSE),
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_device_refuses_it_or_goes_on(tmp_path_factory, place, how, nonsense):
     role, path = place
     signed = json.loads(json.dumps(DOCUMENTS[role]))
