@@ -86,6 +86,8 @@ def create_command(console: Console, *, dry_run: bool, **given: object) -> None:
 
     plan = _plan(**given)  # type: ignore[arg-type] # as click's options say
     catalog = console.catalog()
+    # read before the transaction: a store may be slow, and others wait for the lock
+    catalog.release(plan.product, plan.version)
     with console.database() as database:
         if dry_run:
             with database.read() as connection:

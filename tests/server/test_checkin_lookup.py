@@ -203,7 +203,7 @@ def test_a_database_that_is_gone_is_an_error_of_ours(tmp_path):
 @needs_postgresql
 def test_a_postgresql_that_was_killed_is_503_and_found_again():
     with postgresql(fsync=True) as cluster:
-        asked = Asked(cluster.database())
+        asked = Asked(with_tables(Database(cluster.database())))
         asked.add("cam-1", key_sha256=KEY)
         assert asked.find(KEY)
         cluster.kill()
@@ -236,7 +236,7 @@ def test_all_who_ask_at_once_are_answered_each_with_his_own(asked):
 @pytest.mark.system
 @needs_postgresql
 def test_on_postgresql_those_who_come_meanwhile_share_the_next_question(cluster):
-    asked = Asked(cluster.database())
+    asked = Asked(with_tables(Database(cluster.database())))
     asked.add("cam-1", key_sha256=KEY)
     questions, find, began = [], asked.lookup._find, asyncio.Event()
 
@@ -261,7 +261,7 @@ def test_on_postgresql_those_who_come_meanwhile_share_the_next_question(cluster)
 @pytest.mark.system
 @needs_postgresql
 def test_on_postgresql_who_hangs_up_takes_no_answer_from_the_others(cluster):
-    asked = Asked(cluster.database())
+    asked = Asked(with_tables(Database(cluster.database())))
     asked.add("cam-1", key_sha256=KEY)
 
     async def some():
