@@ -64,6 +64,7 @@ def desk(tmp_path, quick_signing):
 
 @pytest.fixture(scope="session")
 def _signed_once():
+    # its copies cost a quarter of what signing does
     from support.memory_repository import MemoryRepository, Release
 
     repository = MemoryRepository()

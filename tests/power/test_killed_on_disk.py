@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).with_name("kill_an_install.py")
 
 
+@pytest.mark.system
 def test_an_install_killed_at_each_write_and_sync_is_completed_by_the_next(tmp_path):
     root = str(SCRIPT.parents[2])
     done = subprocess.run(

@@ -1,9 +1,10 @@
 import ssl
-import subprocess
 from uuid import uuid4
 
 import pytest
-from running_server import command, make_published, running
+from running_server import make_published, running
+
+from ota_server.cli import main
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +21,7 @@ def server(tmp_path_factory, published):
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory):
     folder = tmp_path_factory.mktemp("certificates") / "server"
-    subprocess.run(command("init", folder), check=True, capture_output=True)
+    main(["init", str(folder)], standalone_mode=False)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""A real server process, and what it publishes."""
+"""A real server process or one in this process, and what it publishes."""
 
 import hashlib
 import http.client
@@ -8,10 +8,16 @@ import random
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvicorn
+
+from ota_server.web.connections import ConnectionLimits, guarded_protocol
+
+LIMITS = ConnectionLimits(connections_most=100)
 MIB = 1024 * 1024
 DATA = random.Random(7).randbytes(700_001)
 DATA_NAME = f"targets/gateway/1.0.0/{hashlib.sha256(DATA).hexdigest()}.system.data"
@@ -62,14 +68,18 @@ class Running:
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def ask(self, path: str, method: str = "GET", **headers: str):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            named = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, headers=named)
-            response = connection.getresponse()
-            return response.status, response.headers, response.read()
-        finally:
-            connection.close()
+        return ask(self.port, path, method, **headers)
+
+
+def ask(port: int, path: str, method: str = "GET", **headers: str):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, headers=named)
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
+    finally:
+        connection.close()
 
 
 @contextmanager
@@ -91,3 +101,21 @@ def running(tmp: Path, *args, **environment):
             process.terminate()
             process.wait(30)
             process.stdout.close()
+
+
+@contextmanager
+def serving(app, limits=LIMITS):
+    """The port and the uvicorn server of a thread of this process."""
+    config = uvicorn.Config(
+        app, interface="asgi3", http=guarded_protocol(limits), lifespan="off", ws="none", log_config=None
+    )
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield listener.getsockname()[1], server
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listener.close()

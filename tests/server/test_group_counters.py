@@ -111,7 +111,7 @@ class GroupLife(RuleBasedStateMachine):
 
 
 QUICK = settings(
-    max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=8, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 LONG = settings(QUICK, max_examples=60, stateful_step_count=50)
 

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import trustme
 from click.testing import CliRunner
-from running_server import DATA_NAME, MIB, command, make_published, make_sparse, running
+from running_server import DATA_NAME, MIB, ask, command, make_published, make_sparse, running, serving
 
 from ota_server.cli import main
+from ota_server.settings import ServerSettings
+from ota_server.web.app import make_app
 
 
 @dataclass
@@ -285,16 +287,16 @@ def test_health_says_why_it_is_bad_and_recovers(tmp_path):
     link = tmp_path / "published"
     (tmp_path / "empty").mkdir()
     link.symlink_to("empty")
-    with running(tmp_path, "--published", link, "--insecure-http") as server:
-        status, headers, body = server.ask("/healthz")
+    with serving(make_app(ServerSettings(link, None))) as (port, _):
+        status, headers, body = ask(port, "/healthz")
         assert (status, headers["Retry-After"]) == (503, "30")
         assert "timestamp.json is not published" in json.loads(body)["detail"]
         link.unlink()
-        assert "cannot be opened" in json.loads(server.ask("/healthz")[2])["detail"]
-        assert server.ask("/metadata/timestamp.json")[0] == 503
+        assert "cannot be opened" in json.loads(ask(port, "/healthz")[2])["detail"]
+        assert ask(port, "/metadata/timestamp.json")[0] == 503
         make_published(tmp_path / "state")
         link.symlink_to("state")
-        assert server.ask("/healthz")[0] == 200
+        assert ask(port, "/healthz")[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -8,33 +8,12 @@ import time
 from dataclasses import replace
 
 import pytest
-import uvicorn
-from running_server import DATA, DATA_NAME, MIB, make_sparse
+from running_server import DATA, DATA_NAME, LIMITS, MIB, make_sparse, serving
 
 from ota_server.settings import ServerSettings
 from ota_server.web.app import make_app
-from ota_server.web.connections import ConnectionLimits, guarded_protocol
 from ota_server.web.limits import Limits
 from ota_server.web.listeners import listen_on_network
-
-LIMITS = ConnectionLimits(connections_most=100)
-
-
-@contextlib.contextmanager
-def serving(app, limits=LIMITS):
-    config = uvicorn.Config(
-        app, interface="asgi3", http=guarded_protocol(limits), lifespan="off", ws="none", log_config=None
-    )
-    server = uvicorn.Server(config)
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield listener.getsockname()[1], server
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        listener.close()
 
 
 @pytest.fixture

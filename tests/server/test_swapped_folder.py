@@ -5,7 +5,10 @@ import http.client
 import shutil
 import threading
 
-from running_server import running
+from running_server import serving
+
+from ota_server.settings import ServerSettings
+from ota_server.web.app import make_app
 
 
 def make_state(folder, number):
@@ -37,8 +40,8 @@ def test_a_reader_never_sees_a_half_swapped_folder(tmp_path):
             seen.append((response.status, len(body), len(set(body)), same))
         connection.close()
 
-    with running(tmp_path, "--published", tmp_path / "published", "--insecure-http") as server:
-        readers = [threading.Thread(target=read, args=(server.port,)) for _ in range(2)]
+    with serving(make_app(ServerSettings(tmp_path / "published", None))) as (port, _):
+        readers = [threading.Thread(target=read, args=(port,)) for _ in range(2)]
         for reader in readers:
             reader.start()
         for number in range(1, 60):
