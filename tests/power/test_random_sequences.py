@@ -128,7 +128,7 @@ class DeviceLife(RuleBasedStateMachine):
             getattr(self.device.client, action)()
 
     def _started(self):
-        """After two starts the agent runs: until then some boot loaders count confirmed slots down too."""
+        """After two starts the agent runs: until then some boot loaders count confirmed slots too."""
         self.starts += 1
         if self.starts > 1:
             self._act("check")
