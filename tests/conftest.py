@@ -47,11 +47,9 @@ def restored_logging():
 
 @pytest.fixture
 def quick_signing(monkeypatch):
-    from signing import encrypted_key
+    from support.signing_desk import without_waiting
 
-    # 0.2 s for each opening of a key is for thieves, and fsync for power cuts; not for tests
-    monkeypatch.setattr(encrypted_key, "KDF_ROUNDS", 1000)
-    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+    without_waiting(monkeypatch)
 
 
 @pytest.fixture

@@ -25,7 +25,6 @@ from ota_server.simulate.fleet import FleetPlan
 from ota_server.simulate.run import Target
 
 _NAME: Final = "simulated"
-_WAVES: Final = ("10%", "40%", "rest")
 # one device in so many may update at a time
 _AT_ONCE: Final = 5
 _IMAGE_BYTES: Final = 300_000
@@ -99,12 +98,17 @@ def _roll_out(
         name=_NAME,
         version=release,
         group=_NAME,
-        waves=tuple(WavePlan.taking(takes) for takes in _WAVES),
+        waves=tuple(map(WavePlan.taking, _waves(plan.devices))),
         max_in_flight=max(1, plan.devices // _AT_ONCE),
     )
     catalog = Catalog(PublishedFolder(folder.published))
     with database.begin() as connection:
         rollout.create(connection, planned, catalog=catalog, now=now)
+
+
+def _waves(devices: int) -> tuple[str, ...]:
+    """A tenth, three tenths, the rest: by number, as a share of few devices may be nobody."""
+    return str(max(1, devices // 10)), str(max(1, devices * 3 // 10)), "rest"
 
 
 @contextmanager

@@ -245,6 +245,24 @@ def test_a_copy_of_another_size_is_not_written():
         GrubDevice(files).control.activate("B")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"ratchet_tr\0\0\0\x000\n",  # what is written behind it becomes a part of its name
+        b"ratchet_tries=3\nratchet_tries=3\n",  # the first is written, the last read
+        b"=" + b"x" * 964 + b"\n",  # leaves no room
+    ],
+)
+def test_a_count_that_grub_could_not_lower_is_no_try(line):
+    device = GrubDevice()
+    device.control.activate("B")
+    files = device.storage.files()
+    files[TRIES] = (b"# GRUB Environment Block\nratchet_tries_of=0\n" + line).ljust(1024, b"#")
+    device = GrubDevice(files)
+    assert device.control.status().slots["B"].tries_left == 0
+    assert device.control.status().primary == device.choice().slot == "A"
+
+
 @given(st.data())
 def test_damaged_files_are_a_boot_state_or_an_error_of_one_line(choose):
     device = GrubDevice()

@@ -7,7 +7,7 @@ from support.server_fleet import ServerFleet
 
 pytestmark = [pytest.mark.system, needs_postgresql]
 
-WAVES = ("3%", "10%", "30%", "60%", "rest")
+WAVES = ("5%", "10%", "30%", "60%", "rest")
 DEVICES, AT_ONCE = 200, 20
 PACE = {"time_factor": 200.0, "network_fault_share": 0.02}
 DONE = {"finished", "halted"}

@@ -32,15 +32,10 @@ def on_trial(episode):
     episode.release("1.2.0", 3)
 
 
-QUICK = (waiting_for_its_boot, "file")
-PARAMETERS = [
-    pytest.param(scene, model, marks=() if (scene, model) == QUICK else pytest.mark.system)
-    for scene in (waiting_for_its_boot, on_trial)
-    for model in MODELS
-]
-
-
-@pytest.mark.parametrize(("scene", "model"), PARAMETERS)
+# `make test` has random lives instead, in which agents are killed too: test_random_sequences.py
+@pytest.mark.system
+@pytest.mark.parametrize("scene", [waiting_for_its_boot, on_trial])
+@pytest.mark.parametrize("model", MODELS)
 def test_an_agent_killed_before_a_sync_builds_on_nothing_that_a_cut_can_take(
     scene, model, tmp_path, record_property
 ):

@@ -1,10 +1,11 @@
 """Every command: what it says, and how it refuses bad input in one sentence."""
 
 import json
+from shutil import copytree
 
 import pytest
 from click.testing import CliRunner
-from support.signing_desk import HARDWARE, PASSPHRASE, PRODUCT, snapshot_of
+from support.signing_desk import HARDWARE, PASSPHRASE, PRODUCT, snapshot_of, without_waiting
 
 from signing.cli import main
 
@@ -41,11 +42,20 @@ class Bench:
         )
 
 
+@pytest.fixture(scope="module")
+def _made_once(tmp_path_factory):
+    bench = Bench(tmp_path_factory.mktemp("bench"))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        without_waiting(monkeypatch)
+        bench.good("init", bench.repository, "--with-keys")
+        bench.good("product", "add", PRODUCT, "--hardware-id", HARDWARE)
+    return bench.repository
+
+
 @pytest.fixture
-def bench(tmp_path):
+def bench(tmp_path, _made_once):
     bench = Bench(tmp_path)
-    bench.good("init", bench.repository, "--with-keys")
-    bench.good("product", "add", PRODUCT, "--hardware-id", HARDWARE)
+    copytree(_made_once, bench.repository, symlinks=True)
     return bench
 
 

@@ -1,5 +1,6 @@
 """A release engineer's desk for tests: a repository folder with keys, and the usual moves."""
 
+import os
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from ota_client.manifest import Advisory, Severity
 from ota_client.network.directory import DirectoryFetcher
 from ota_client.rollback import TrustFloor
 from ota_client.trust import refresh
+from signing import encrypted_key
 from signing.product import add_product
 from signing.publish import publish
 from signing.release import NewRelease, add_release
@@ -23,6 +25,12 @@ PRODUCT = "gateway"
 HARDWARE = "gw-rev2"
 NOW = datetime(2026, 6, 1, 8, 0, tzinfo=UTC)
 PASSPHRASE = "correct horse"
+
+
+def without_waiting(monkeypatch):
+    # 0.2 s for each opening of a key is for thieves, and fsync for power cuts; not for tests
+    monkeypatch.setattr(encrypted_key, "KDF_ROUNDS", 1000)
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
 
 
 def version(text):

@@ -4,7 +4,7 @@ The format is that of GRUB's ``grub-core/lib/envblk.c`` and of ``grub-editenv``.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ota_client.errors import BootControlError
@@ -42,12 +42,41 @@ def unpack(data: bytes) -> dict[str, str]:
         raise BootControlError(
             f"expected a GRUB environment block, padded with '#', got {data[:24]!r}...{data[-4:]!r}"
         )
-    text, at, values = data.decode("latin-1"), len(_SIGNATURE), {}
+    return {
+        _string(line["name"]): _string(_ESCAPED.sub(r"\1", line["value"]))
+        for line in _lines(data.decode("latin-1"))
+        if line["name"] is not None
+    }
+
+
+def changed(data: bytes, values: Mapping[str, str]) -> bytes:
+    """Change values as GRUB's ``save_env`` does: where the name first stands, else behind all there is.
+
+    What cannot be read stays, and may swallow what is written behind it.
+
+    Raises:
+        BootControlError: it is no environment block, or the values do not fit.
+    """
+    unpack(data)
+    text = data.decode("latin-1").rstrip("#")
+    for name, value in values.items():
+        found = next((line for line in _lines(text) if line["name"] == name), None)
+        if found:
+            text = text[: found.start("value")] + value + text[found.end("value") :]
+        else:
+            text += f"{name}={value}\n"
+    if len(text) > len(data):
+        raise BootControlError(
+            f"GRUB environment block: expected at most {len(data)} bytes, got {len(text)}"
+        )
+    return text.encode("latin-1").ljust(len(data), b"#")
+
+
+def _lines(text: str) -> Iterator[re.Match[str]]:
+    at = len(_SIGNATURE)
     while line := _LINE.match(text, at):
         at = line.end()
-        if line["name"] is not None:
-            values[_string(line["name"])] = _string(_ESCAPED.sub(r"\1", line["value"]))
-    return values
+        yield line
 
 
 def _string(text: str) -> str:

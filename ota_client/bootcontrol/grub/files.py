@@ -5,10 +5,11 @@ keeps its blocks, and is written in place.
 """
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from ota_client.bootcontrol.grub.environment import pack, unpack
+from ota_client.bootcontrol.grub.environment import changed, pack, unpack
 from ota_client.bootcontrol.grub.state import TRIES, GrubState
 from ota_client.disk.storage import Storage
 from ota_client.errors import BootControlError, ConfigError
@@ -79,15 +80,14 @@ class GrubFiles:
 
     def tries_left(self, trial: int) -> int:
         """How often GRUB still tries the slot on this trial; a damaged file counts as none."""
+        data = self._get(self._tries)
         try:
-            count = unpack(self._get(self._tries))
+            left = _tries(unpack(data), trial)
+            less = _count(trial, left - 1)
+            # GRUB starts the slot only if one try less reads back
+            return left if less.items() <= unpack(changed(data, less)).items() else 0
         except BootControlError:
             return 0
-        counted = count.get("ratchet_tries_of", "")
-        if counted and counted != str(trial):
-            return TRIES
-        left = count.get("ratchet_tries", "")
-        return int(left) if counted and left in {"1", "2", "3"} else 0
 
     def sync_tries(self) -> None:
         """Make GRUB's count durable: GRUB does not flush the disk's cache."""
@@ -160,5 +160,16 @@ def _checksum(copy: int, block: bytes) -> bytes:
     return f"{hashlib.sha256(block).hexdigest()}  {_state_name(copy)}\n".encode()
 
 
+def _tries(count: Mapping[str, str], trial: int) -> int:
+    counted, left = count.get("ratchet_tries_of", ""), count.get("ratchet_tries", "")
+    if counted and counted != str(trial):
+        return TRIES
+    return int(left) if counted and left in {"1", "2", "3"} else 0
+
+
+def _count(trial: int, left: int) -> dict[str, str]:
+    return {"ratchet_tries_of": str(trial), "ratchet_tries": str(left)}
+
+
 def _pack_tries(trial: int, left: int) -> bytes:
-    return pack({"ratchet_tries_of": str(trial), "ratchet_tries": str(left)})
+    return pack(_count(trial, left))
