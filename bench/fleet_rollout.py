@@ -48,7 +48,11 @@ def _going_well(devices: int, pace: dict[str, float]) -> Iterator[Figure]:
         living = server.devices(devices, duration_s=_DEADLINE_S, failure_share=_FAILURES, **pace)
         with Monitor(server.database, every_s=_LOOK_S) as monitor, living as devices_alive:
             devices_alive.wait_until_enrolled(_DEADLINE_S)
-            rollout = server.roll_out("1.1.0", waves=waves, halt=_HALT, most=limit, retries=0)
+            # who cannot install says so at once, who can says so after its start: failures answer first
+            least = max(_LEAST, devices // 100)
+            rollout = server.roll_out(
+                "1.1.0", waves=waves, halt=_HALT, least=least, most=limit, retries=0
+            )
             _wait(server, rollout, lambda row: row.wave >= _KILLED_IN_WAVE)
             server.kill(1)
             server.start_one(1)

@@ -7,13 +7,14 @@ from typing import Final, TypeVar
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from ota_client.errors import OtaError
 
 _AS_JSON: Final = "ota_client.as_json"
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
-class ErrorGroup(click.Group):
+class ErrorGroup(SummaryGroup):
     """Turns our errors into one sentence on standard error and an exit code."""
 
     def invoke(self, ctx: click.Context) -> object:

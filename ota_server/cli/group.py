@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from ota_client.errors import OtaError
 from ota_server.cli.console import Console
 
@@ -17,7 +18,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 Command = Callable[..., None]
 
 
-class ErrorGroup(click.Group):
+class ErrorGroup(SummaryGroup):
     """Turns our errors into one sentence on stderr and an exit code."""
 
     def invoke(self, ctx: click.Context) -> object:

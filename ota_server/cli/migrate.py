@@ -15,11 +15,15 @@ def migrate_command(console: Console, *, dry_run: bool) -> None:
     Where there are no tables yet, it makes them.
     """
     from ota_server.database import migrate  # noqa: PLC0415 - help must start fast
-    from ota_server.database.opening import opened_for_change  # noqa: PLC0415 - as above
+    from ota_server.database.opening import is_there, opened_for_change  # noqa: PLC0415 - as above
     from ota_server.database.revision import HEAD  # noqa: PLC0415 - as above
 
-    with opened_for_change(console.fleet().database) as database:
-        steps = migrate.pending(database) if dry_run else migrate.upgrade(database)
+    url = console.fleet().database
+    if dry_run and not is_there(url):
+        steps = migrate.every_step()
+    else:
+        with opened_for_change(url) as database:
+            steps = migrate.pending(database) if dry_run else migrate.upgrade(database)
     if not steps:
         text = f"nothing to do: the schema is {HEAD}"
     else:

@@ -60,13 +60,17 @@ def pending(database: Database) -> tuple[Step, ...]:
         return _missing(connection, HEAD)
 
 
+def every_step(to: str = HEAD) -> tuple[Step, ...]:
+    """The steps that make a database from nothing."""
+    scripts = _scripts().walk_revisions("base", to)
+    return tuple(reversed([Step(one.revision, one.doc) for one in scripts]))
+
+
 def _missing(connection: Connection, to: str) -> tuple[Step, ...]:
     found = revision_of(connection)
     if found is not None and found > HEAD:
         raise SchemaError(f"the database's schema is {found}, newer than {HEAD}: install that version")
-    scripts = _scripts().walk_revisions("base", to)
-    steps = [Step(one.revision, one.doc) for one in scripts if found is None or one.revision > found]
-    return tuple(reversed(steps))
+    return tuple(step for step in every_step(to) if found is None or step.revision > found)
 
 
 def _scripts() -> ScriptDirectory:

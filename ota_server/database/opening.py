@@ -21,10 +21,11 @@ def opened(url: str) -> Iterator[Database]:
     """
     database = Database(url)
     try:
-        file = _file_of(database)
         # SQLite would make an empty one
-        if file is not None and not file.exists():
-            raise SchemaError(f"{file} is not there: run `ota-server migrate --config FILE` to make it")
+        if not _is_there(database):
+            raise SchemaError(
+                f"{_file_of(database)} is not there: run `ota-server migrate --config FILE` to make it"
+            )
         check(database)
         yield database
     finally:
@@ -46,6 +47,24 @@ def opened_for_change(url: str) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+def is_there(url: str) -> bool:
+    """Whether there is a database to look at; to open a file of SQLite would make an empty one.
+
+    Raises:
+        ConfigError: the address is of no kind that is known.
+    """
+    database = Database(url)
+    try:
+        return _is_there(database)
+    finally:
+        database.close()
+
+
+def _is_there(database: Database) -> bool:
+    file = _file_of(database)
+    return file is None or file.exists()
 
 
 def _file_of(database: Database) -> Path | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from ota_client.protocol import CheckIn
+from ota_server.database.product_lock import share_product
 from ota_server.database.schema import devices, groups
 from ota_server.devices import membership
 from ota_server.devices.device_facts import facts_of
@@ -58,7 +59,7 @@ def changed(connection: Connection, device_pk: int, *, now: datetime) -> None:
     )
     if product is None:
         return
-    membership.share_product(connection, product)
+    share_product(connection, product)
     facts = facts_of(connection, device_pk)
     wanted = _groups_for(connection, facts) if facts else set()
     current = membership.groups_of(connection, device_pk)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, or_, select
 
 from ota_client.formats.strict import NAME_LONGEST, format_time
 from ota_client.formats.version import Version
@@ -40,7 +40,7 @@ class Device:
         root_version: of the TUF root that it last trusted (A10).
         seen_at: its last check-in, at most a second stale.
         penalty_until: it is offered nothing before; None if it never was in the penalty box.
-        offered_version: of the open rollout that it is in; None without one.
+        offered_version: of the rollout that it follows, or waits for; None without a running one.
     """
 
     pk: int
@@ -203,7 +203,12 @@ def _offered() -> ColumnElement[str | None]:
     return (
         select(func.coalesce(rollout_devices.c.version, rollouts.c.version))
         .join(rollouts, rollouts.c.id == rollout_devices.c.rollout_id)
-        .where(rollout_devices.c.device_pk == devices.c.pk, state.in_(OPEN_STATES))
+        .where(
+            rollout_devices.c.device_pk == devices.c.pk,
+            state.in_(OPEN_STATES),
+            # one that halted has nothing new for those that wait
+            or_(state.in_(IN_FLIGHT_STATES), rollouts.c.state == "running"),
+        )
         .order_by(waiting, rollouts.c.priority.desc(), rollouts.c.id)
         .limit(1)
         .scalar_subquery()

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ota_client.formats.strict import NAME_RULE, format_time, is_name
+from ota_server.database.product_lock import hold_product
 from ota_server.database.schema import groups, rollouts
 from ota_server.devices import membership
 from ota_server.devices.device import Device
@@ -77,7 +78,7 @@ def create(connection: Connection, *, product: str, name: str, query: str, now: 
     """
     _check_names(product=product, name=name)
     parsed = parse(query)
-    membership.hold_product(connection, product)
+    hold_product(connection, product)
     row = {"product": product, "name": name, "query": str(parsed), "created_at": int(now.timestamp())}
     try:
         group_id = connection.execute(insert(groups).values(row).returning(groups.c.id)).scalar_one()
@@ -100,7 +101,7 @@ def edit(connection: Connection, *, product: str, name: str, query: str, now: da
         NotFoundError: the product has no such group.
     """
     parsed = parse(query)
-    membership.hold_product(connection, product)
+    hold_product(connection, product)
     group = find(connection, product, name)
     current = membership.members_of(connection, group.id)
     wanted = set(_matching(connection, product, parsed))
@@ -122,7 +123,7 @@ def remove(connection: Connection, *, product: str, name: str) -> None:
         ConflictError: a rollout names it.
     """
     # nobody makes a rollout for it, or puts a device into it, meanwhile
-    membership.hold_product(connection, product)
+    hold_product(connection, product)
     group = find(connection, product, name)
     if _has_rollouts(connection, group.id):
         raise ConflictError(

@@ -160,7 +160,8 @@ def _check(product: str, device_ids: str, uses: int, lifetime: timedelta, tags: 
         raise InvalidError(f"uses: expected 1 to {USES_MOST}, got {uses}")
     if not timedelta(0) < lifetime <= LIFETIME_MOST:
         raise InvalidError(
-            f"lifetime: expected more than none and at most {LIFETIME_MOST.days} days, got {lifetime}"
+            f"lifetime: expected more than none and at most {LIFETIME_MOST.days} days, got "
+            f"{lifetime / timedelta(days=1):g} days"
         )
     if len(tags) > _TAGS_MOST or not all(map(is_name, tags)):
         raise InvalidError(f"tags: expected at most {_TAGS_MOST} names of {NAME_RULE}")

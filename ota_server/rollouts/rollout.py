@@ -8,8 +8,8 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, exists, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from ota_server.database.product_lock import hold_product
 from ota_server.database.schema import devices, rollout_devices, rollout_waves, rollouts
-from ota_server.devices.membership import hold_product
 from ota_server.errors import ConflictError, InvalidError, NotFoundError
 from ota_server.rollouts.conditions import is_met
 from ota_server.rollouts.eligibility import Standing

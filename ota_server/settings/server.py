@@ -61,7 +61,7 @@ class ServerSettings:
             ConfigError: a setting is missing, unknown or wrong, or two contradict.
         """
         found = layers(flags, environ, config)
-        settings = cls._read(found)
+        settings = cls.unchecked(found)
         found.finish()
         _check_files(settings.published, settings.bucket)
         _check_listening(settings)
@@ -69,7 +69,8 @@ class ServerSettings:
         return settings
 
     @classmethod
-    def _read(cls, found: Layers) -> Self:
+    def unchecked(cls, found: Layers) -> Self:
+        """Read all that the sources say; whether a server could run with it is another question."""
         defaults = cls(None, None)
         published, bucket = _files(found)
         tls, listens = _tls(found)
@@ -97,7 +98,11 @@ def read_fleet(environ: Mapping[str, str], config: Path | None) -> FleetSettings
     Raises:
         ConfigError: a setting is wrong.
     """
-    return FleetSettings.read(layers({}, environ, config))
+    found = layers({}, environ, config)
+    settings = ServerSettings.unchecked(found)
+    # a misspelt name must not pass for none at all
+    found.finish()
+    return settings.fleet
 
 
 def read_files(
@@ -124,11 +129,14 @@ def _check_files(published: Path | None, bucket: BucketSettings | None) -> None:
         return
     if published is None:
         raise ConfigError(
-            "expected --published DIR (or published in --config): the folder that "
-            "`ota-sign publish` writes"
+            "expected --config DIR/ota-server.toml, which `ota-server init DIR` makes, or at least "
+            "--published DIR: the folder that `ota-sign publish` writes"
         )
     if not published.is_dir():
-        raise ConfigError(f"--published {published}: expected a folder that can be read, got none")
+        raise ConfigError(
+            f"--published {published}: expected a folder that can be read, got none; "
+            f"`ota-sign publish --to {published}` makes it"
+        )
 
 
 def _check_listening(settings: ServerSettings) -> None:

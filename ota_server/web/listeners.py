@@ -1,5 +1,6 @@
 """Where the server listens: an address of the network, a Unix socket for a proxy, or both."""
 
+import os
 import socket
 import ssl
 import stat
@@ -62,8 +63,10 @@ def listen_on_network(
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address[:2], family=family, reuse_port=reuse_port)
     except OSError as e:
+        # asyncio's and socket's own words name the address once more
+        why = e.strerror if isinstance(e, socket.gaierror) else os.strerror(e.errno or 0)
         raise ListenError(
-            f"{host}:{port} cannot be listened on: {e.strerror}; choose with --host and --port"
+            f"{host}:{port} cannot be listened on: {why}; choose with --host and --port"
         ) from e
     # Connections inherit it. asyncio sets it only for sockets made with IPPROTO_TCP by name, and without
     # it each small answer waits 40 ms for the client's acknowledgement.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from ota_client.errors import OtaError
 from ota_client.formats.strict import format_time
 from ota_client.formats.version import Version
@@ -160,7 +161,7 @@ def secret_options(command: Command) -> Command:
     )(command)
 
 
-class DeskGroup(click.Group):
+class DeskGroup(SummaryGroup):
     """The commands; our errors become one sentence and an exit code."""
 
     def make_context(

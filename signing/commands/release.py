@@ -165,7 +165,7 @@ def list_releases(desk: Desk, *, product: str | None) -> None:
 @repository_options
 @click.pass_obj
 def retire(desk: Desk, *, product: str, version: Version) -> None:
-    """Stage the end of a release: it is no longer offered, and its files go."""
+    """Stage the end of a release: no longer offered, its files gone."""
     from signing.release import retire_release  # noqa: PLC0415 (help must start fast)
 
     retire_release(desk.repository(), product, version, now=desk.now)

@@ -8,7 +8,9 @@ from pages import DOCS, ROOT, all_pages, read, rows, section
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 PATH = re.compile(r"`((?:ota_client|ota_server|signing|tests|docs)/[\w./-]*)`")
-ID = re.compile(r"[ACD]\d\d")
+# the operators' side is not built yet
+OPEN = {"B09", "B10", "B11", "B12", "B13"}
+ID = re.compile(r"[A-D]\d\d")
 
 
 def anchors(page: Path) -> set[str]:
@@ -65,7 +67,7 @@ def threats() -> list[list[str]]:
 def test_the_threat_model_is_complete():
     ids = [cells[0] for cells in threats()]
     assert ids == [
-        f"{part}{n:02}" for part, last in (("A", 34), ("C", 12), ("D", 14)) for n in range(1, last + 1)
+        f"{part}{n:02}" for part, last in (("A", 34), ("B", 14), ("C", 12), ("D", 14)) for n in range(1, last + 1)
     ]
 
 
@@ -73,7 +75,7 @@ def test_the_threat_model_is_complete():
 def test_every_threat_names_a_test_that_names_it(cells):
     folder = DOCS / "explanation"
     files = [(folder / target).resolve() for target in LINK.findall(cells[-1])]
-    assert files
+    assert files or cells[0] in OPEN
     for file in files:
         assert file.is_relative_to(ROOT / "tests")
         assert re.search(rf"\b{cells[0]}\b|_{cells[0].lower()}_", f"{file.name}\n{read(file)}")

@@ -4,10 +4,13 @@ import pytest
 from support.fleet_audit import Monitor, audit
 from support.postgresql import needs_postgresql, postgresql
 from support.server_fleet import ServerFleet
+from support.small_disk import fill, needs_mount, relieve, small_disk
 
 pytestmark = [pytest.mark.system, needs_postgresql]
 
-WAVES = ("5%", "10%", "30%", "60%", "rest")
+# by number: a share of few devices can be nobody
+WAVES = ("3", "7", "20", "30", "rest")
+DISK_BYTES = 64 * 1024 * 1024
 DEVICES, AT_ONCE = 200, 20
 PACE = {"time_factor": 200.0, "network_fault_share": 0.02}
 DONE = {"finished", "halted"}
@@ -82,6 +85,30 @@ def test_postgresql_itself_killed_loses_nothing_that_was_acknowledged():
                 server.wait_for(rollout, lambda row, wave=wave: row.wave >= wave)
                 cluster.kill()
                 cluster.start()
+            row = server.wait_for(rollout, lambda row: row.state in DONE)
+        found = audit(server.database, living.fleet)
+    assert row.state == "finished"
+    assert monitor.over == []
+    assert_nothing_lost(found)
+
+
+@needs_mount
+def test_postgresql_on_a_full_disk_loses_nothing_that_was_acknowledged():
+    with (
+        small_disk(DISK_BYTES) as disk,
+        postgresql(fsync=True, disk=disk) as cluster,
+        make(cluster.database()) as server,
+        Monitor(server.database) as monitor,
+    ):
+        with server.devices(100, failure_share=0.03, **PACE) as living:
+            living.wait_until_enrolled()
+            rollout = server.roll_out("1.1.0", waves=WAVES, most=AT_ONCE)
+            for wave in (2, 4):
+                server.wait_for(rollout, lambda row, wave=wave: row.wave >= wave)
+                fill(disk)
+                living.wait_until_refused(20)
+                relieve(disk)
+                cluster.start_again()
             row = server.wait_for(rollout, lambda row: row.state in DONE)
         found = audit(server.database, living.fleet)
     assert row.state == "finished"

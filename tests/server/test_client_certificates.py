@@ -1,4 +1,4 @@
-"""Who a TLS connection belongs to, with our protocol class under a real uvicorn."""
+"""Who a TLS connection belongs to (B03), with our protocol class under a real uvicorn."""
 
 import ssl
 from contextlib import contextmanager

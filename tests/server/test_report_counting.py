@@ -1,3 +1,5 @@
+"""Each report is counted once, whatever comes twice or late (B06)."""
+
 from datetime import UTC, datetime, timedelta
 
 import pytest

@@ -1,3 +1,5 @@
+"""How often one device, and one address, may ask (B07)."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -25,15 +25,16 @@ class PostgreSql:
 
     Args:
         fsync: off for speed; on where the test kills it.
+        small: writes its log in pieces of a megabyte, and keeps few of them.
     """
 
-    def __init__(self, folder: Path, *, fsync: bool = False) -> None:
+    def __init__(self, folder: Path, *, fsync: bool = False, small: bool = False) -> None:
         self.folder = folder
         self._data = folder / "data"
         self._databases = 0
-        self._run(
-            "initdb", "-A", "trust", "-N", "-U", _USER, "-E", "UTF8", "--locale=C", "-D", self._data
-        )
+        size = ("--wal-segsize", "1") if small else ()
+        how = ("-A", "trust", "-N", "-U", _USER, "-E", "UTF8", "--locale=C", *size)
+        self._run("initdb", *how, "-D", self._data)
         # the tests choose how many connections; a crash test needs what was acknowledged on the disk
         with (self._data / "postgresql.conf").open("a") as settings:
             settings.write(
@@ -41,12 +42,27 @@ class PostgreSql:
                 f"max_connections = 64\nfsync = {'on' if fsync else 'off'}\n"
                 f"synchronous_commit = {'on' if fsync else 'off'}\n"
             )
+            if small:
+                settings.write("min_wal_size = 2MB\nmax_wal_size = 4MB\n")
 
     def start(self) -> None:
         """Start, also after a kill; returns when it answers."""
         self._run(
             "pg_ctl", "-w", "-t", str(_DEADLINE_S), "-D", self._data, "-l", self.folder / "log", "start"
         )
+
+    def start_again(self) -> None:
+        """Start it if it gives up by itself; returns when it answers."""
+        deadline = time.monotonic() + _DEADLINE_S
+        while not self._answers():
+            assert time.monotonic() < deadline, (self.folder / "log").read_text()[-2000:]
+            if not (self._lock.exists() and _is_alive(int(self._first()))):
+                self.start()
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        asked = [str(_PROGRAMS / "pg_isready"), "-q", "-h", str(self.folder)]
+        return subprocess.run(asked, check=False).returncode == 0
 
     def stop(self) -> None:
         """Stop it, whoever is still connected."""
@@ -63,7 +79,7 @@ class PostgreSql:
             assert time.monotonic() < deadline, "the killed processes do not end"
             time.sleep(0.01)
         # the dead keep their numbers where nobody waits for them, and would pass for a running server
-        for lock in (self._data / "postmaster.pid", self.folder / ".s.PGSQL.5432.lock"):
+        for lock in (self._lock, self.folder / ".s.PGSQL.5432.lock"):
             lock.unlink()
 
     def database(self) -> str:
@@ -81,9 +97,16 @@ class PostgreSql:
 
     def _processes(self) -> list[list[str]]:
         """The first process, and those that it started."""
-        first = (self._data / "postmaster.pid").read_text().splitlines()[0]
+        first = self._first()
         stats = (_stat(path) for path in Path("/proc").glob("[0-9]*/stat"))
         return [fields for fields in stats if first in {fields[0], fields[3]}]
+
+    def _first(self) -> str:
+        return self._lock.read_text().splitlines()[0]
+
+    @property
+    def _lock(self) -> Path:
+        return self._data / "postmaster.pid"
 
     def _run(self, program: str, *arguments: object) -> None:
         # PostgreSQL refuses to run as root
@@ -115,15 +138,20 @@ def _is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def postgresql(*, fsync: bool = False) -> Iterator[PostgreSql]:
-    """A cluster that runs until the end of the block, in memory unless ``fsync`` is asked for."""
+def postgresql(*, fsync: bool = False, disk: Path | None = None) -> Iterator[PostgreSql]:
+    """A cluster that runs until the end of the block, in memory unless ``fsync`` is asked for.
+
+    Args:
+        fsync: see ``PostgreSql``.
+        disk: a small one to keep it on.
+    """
     # a socket's path is short, and its folder belongs to who runs the server
-    where = None if fsync or not Path("/dev/shm").is_dir() else "/dev/shm"
+    where = disk or (None if fsync or not Path("/dev/shm").is_dir() else "/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir=where))
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, _USER, _USER)
-        cluster = PostgreSql(folder, fsync=fsync)
+        cluster = PostgreSql(folder, fsync=fsync, small=disk is not None)
         cluster.start()
         try:
             yield cluster

@@ -231,6 +231,19 @@ class Living(threading.Thread):
             assert time.monotonic() < until, self._server.log()[-2000:]
             time.sleep(0.05)
 
+    def wait_until_refused(self, times, deadline_s=60):
+        """Until the server has told them so often, from now on, that it cannot do its work."""
+        refused = self._refused
+        until = time.monotonic() + deadline_s
+        while self._refused - refused < times:
+            assert time.monotonic() < until, f"the server works: {self.fleet.tally.answers}"
+            time.sleep(0.05)
+
+    @property
+    def _refused(self):
+        answers = self.fleet.tally.answers
+        return answers["reports", 503] + answers["check-in", 503]
+
     def end(self):
         """Let them stop; raises what broke a life off."""
         if self.is_alive() and self.fleet:
