@@ -9,7 +9,7 @@ import pytest
 from hypothesis import is_hypothesis_test, settings
 
 # `make test` stays under a minute; `make system` tries the same properties again, and more of each
-settings.register_profile("quick", max_examples=40, deadline=None)
+settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)
 
 # reading the system's authorities costs each TLS context 20 ms; a lone stranger stands for them
