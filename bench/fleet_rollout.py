@@ -60,8 +60,8 @@ def _going_well(devices: int, pace: dict[str, float]) -> Iterator[Figure]:
         counts, found = server.waves(rollout), audit(server.database, devices_alive.fleet)
         server_s, database_s = server.cpu_s(), cluster.cpu_s()
     tally = devices_alive.summary.tally
-    yield _figure("devices of a finished rollout", devices * (row.state == "finished"), "all", devices)
-    yield _figure("... that run the release", sum(wave.succeeded for wave in counts), "all", devices)
+    yield _figure("rollouts that did not finish", int(row.state != "finished"), "rollouts", 1, most=0)
+    yield _figure("devices that run the release", sum(wave.succeeded for wave in counts), "all", devices)
     yield _figure("updating at once, by the database", monitor.most, "limit", limit, most=limit)
     yield _figure("the same, as devices saw it", tally.most_updating, "limit", limit, most=limit)
     yield _figure(
@@ -92,7 +92,7 @@ def _going_badly(devices: int, pace: dict[str, float]) -> Iterator[Figure]:
             row = _wait(server, rollout, lambda row: row.state in _DONE and not row.in_flight)
         given = sum(bool(device.claims) for device in devices_alive.fleet.devices)
     yield _figure("devices given a bad release", given, "to judge by", _LEAST, most=_LEAST + limit)
-    yield _figure("rollouts of it that halted", int(row.state == "halted"), "rollouts", 1)
+    yield _figure("rollouts of it that did not halt", int(row.state != "halted"), "rollouts", 1, most=0)
 
 
 @contextmanager
