@@ -33,6 +33,7 @@ def test_another_authority_is_not_overwritten_by_a_restore(house, tmp_path):
 def test_a_database_of_no_schema_is_migrated_by_command(house):
     (house.folder / "fleet.db").unlink()
     assert "would run 0001: The fleet's first tables." in house.run("migrate", "--dry-run").stdout
+    assert not (house.folder / "fleet.db").exists()
     assert house.json("migrate")["steps"] == [
         {"revision": "0001", "summary": "The fleet's first tables."}
     ]
@@ -53,6 +54,12 @@ def test_without_a_fleet_the_sentence_says_what_to_do(tmp_path):
         assert result.exit_code == 2
         assert json.loads(result.stdout)["error"]["code"] == "config"
     assert "cannot be read" in result.stderr
+
+
+def test_a_misspelt_setting_does_not_pass_for_no_fleet(house):
+    settings = house.folder / "ota-server.toml"
+    settings.write_text(settings.read_text().replace("database =", "databas ="))
+    assert "databas" in house.run("device", "list", code=2).stderr
 
 
 def test_foreign_text_does_not_steer_the_terminal(house):

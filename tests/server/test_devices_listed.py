@@ -2,7 +2,7 @@ import pytest
 from device_rows import SECONDS, add_device, one_transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from support.fleet import open_database
 
 from ota_client.formats.version import Version
@@ -111,6 +111,16 @@ def test_the_offered_version_is_that_of_the_open_rollout(connection):
     put_in(connection, low, pk, "pending")
     put_in(connection, high, pk, "pending")
     assert find(connection, "cam-0001").offered_version == Version(1, 2, 0)
+
+
+def test_a_halted_rollout_offers_nothing_to_those_that_wait(connection):
+    group = add_group(connection)
+    rollout = add_rollout(connection, "1.1.0", group=group)
+    put_in(connection, rollout, add_device(connection, "cam-1"), "pending")
+    put_in(connection, rollout, add_device(connection, "cam-2"), "trial", "1.1.0")
+    connection.execute(update(rollouts).values(state="halted"))
+    assert find(connection, "cam-1").offered_version is None
+    assert find(connection, "cam-2").offered_version == Version(1, 1, 0)
 
 
 def test_what_is_being_installed_comes_before_what_is_more_urgent(connection):
