@@ -11,7 +11,7 @@ DEMO_DIR ?=
 # Some machines set it; commands that the tests start would compile all their modules each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help dev demo test lint packages system system-vm system-vm-quick bench docs fuzz clean
+.PHONY: help dev demo test lint screenshots packages system system-vm system-vm-quick bench docs fuzz clean
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
@@ -25,12 +25,15 @@ demo: $(READY) ## Sign, publish, install, update, attack a simulated device, and
 	$(PYTHON) tests/demo/demo.py $(if $(DEMO_DIR),--keep "$(DEMO_DIR)")
 
 test: $(READY) ## Run the tests (under a minute, loopback only)
-	TMPDIR=$(TEST_TMP) $(PYTHON) -m pytest -n $(JOBS) -m "not (system or vm or vm_slow)"
+	TMPDIR=$(TEST_TMP) $(PYTHON) -m pytest -n $(JOBS) -p no:schemathesis -m "not (system or vm or vm_slow)"
 
 lint: $(READY) ## ruff with every rule, its formatter, mypy strict
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+screenshots: $(READY) ## Take the pictures of every page of the dashboard anew
+	$(PYTHON) tests/browser/screenshots.py
 
 packages: ## Install the Debian packages that the slow tests need (as root)
 	.ci/install-packages

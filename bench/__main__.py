@@ -9,7 +9,19 @@ from os import cpu_count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import check, check_in, fleet_rollout, install, power, repository, slot_group, start, status
+from bench import (
+    check,
+    check_in,
+    deliveries,
+    fleet_rollout,
+    install,
+    pages,
+    power,
+    repository,
+    slot_group,
+    start,
+    status,
+)
 from bench.figure import Figure, markdown_table, text_table
 from bench.process import ROOT
 
@@ -23,6 +35,8 @@ _BENCHES = {
     "power": power.measure,
     "check-in": check_in.measure,
     "fleet-rollout": fleet_rollout.measure,
+    "deliveries": deliveries.measure,
+    "pages": pages.measure,
 }
 
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Table, insert, text
+from sqlalchemy import Connection, insert
 from support.identities import Identity
 from support.server_fleet import ServerFleet
 
+from bench.rows import insert_rows, settle
 from ota_client.formats.version import Version
 from ota_client.protocol import CHECK_IN
 from ota_server.database import schema
@@ -24,7 +25,6 @@ ROLLOUTS: Final = 5
 # of so many devices the keys are known: they are the ones that ask
 ASKING: Final = 500
 _PRODUCT: Final = "gateway"
-_BATCH: Final = 10_000
 _SAID: Final = {
     "running_version": "1.0.0",
     "rollback_index": 1,
@@ -53,10 +53,7 @@ class Scene:
         self.requests = [_request(pem) for _, pem in self.identities]
         with server.database.begin() as connection:
             _fill(connection, [one.key_sha256 for one in made], devices, now)
-        if not server.database.is_sqlite:
-            with server.database.engine.connect() as connection:
-                connection.execution_options(isolation_level="AUTOCOMMIT")
-                connection.execute(text("VACUUM ANALYZE"))
+        settle(server.database)
 
     @property
     def socket(self) -> str:
@@ -105,7 +102,7 @@ def _request(pem: str) -> bytes:
 def _fill(connection: Connection, keys: list[str], devices: int, now: datetime) -> None:
     at = int(now.timestamp())
     expires_at = int((now + timedelta(days=300)).timestamp())
-    _insert(
+    insert_rows(
         connection,
         schema.devices,
         (
@@ -133,13 +130,13 @@ def _fill_groups(connection: Connection, devices: int, at: int) -> None:
     """Each device is in two of them."""
     groups = range(1, GROUPS + 1)
     named = {"product": _PRODUCT, "query": "phase = idle", "created_at": at}
-    _insert(connection, schema.groups, ({"id": n, "name": f"group-{n}", **named} for n in groups))
+    insert_rows(connection, schema.groups, ({"id": n, "name": f"group-{n}", **named} for n in groups))
     members = (
         {"group_id": (pk + more) % GROUPS + 1, "device_pk": pk}
         for pk in range(1, devices + 1)
         for more in (0, 7)
     )
-    _insert(connection, schema.group_members, members)
+    insert_rows(connection, schema.group_members, members)
 
 
 def _fill_rollout(connection: Connection, number: int, devices: int, at: int) -> None:
@@ -175,15 +172,4 @@ def _fill_rollout(connection: Connection, number: int, devices: int, at: int) ->
         for pk in range(1, devices + 1)
         if pk // 2 % ROLLOUTS == number - 1
     )
-    _insert(connection, schema.rollout_devices, places)
-
-
-def _insert(connection: Connection, table: Table, rows: Iterator[dict[str, Any]]) -> None:
-    batch: list[dict[str, Any]] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == _BATCH:
-            connection.execute(insert(table), batch)
-            batch = []
-    if batch:
-        connection.execute(insert(table), batch)
+    insert_rows(connection, schema.rollout_devices, places)

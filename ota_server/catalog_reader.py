@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NoReturn
 
-from tuf.api.metadata import Snapshot, Targets
+from tuf.api.metadata import Metadata, Snapshot, Targets
 
 from ota_client.errors import FetchError, HttpStatusError, VerificationError
 from ota_client.rollback import TrustFloor
@@ -19,6 +19,7 @@ from ota_server.catalog import (
     CatalogRelease,
     ProductReading,
     Reading,
+    Signatures,
     SmallFiles,
 )
 from ota_server.errors import NotPublishedError, PublishedFolderError
@@ -69,7 +70,7 @@ class _Reader:
         for product in self._products():
             try:
                 trusted = self._refresh(product, floors.get(product, TrustFloor()))
-                products[product] = _reading(trusted)
+                products[product] = _reading(trusted, self._signatures(product))
             except VerificationError as e:
                 refused[product] = e
             else:
@@ -87,6 +88,13 @@ class _Reader:
             floor=floor,
         )
 
+    def _signatures(self, product: str) -> Signatures:
+        """Whose signatures are under the product's role, which was verified just now."""
+        targets = Metadata[Targets].from_file(str(self._cache / "targets.json"))
+        role = Metadata[Targets].from_file(str(self._cache / f"{product}.json"))
+        result = targets.signed.get_verification_result(product, role.signed_bytes, role.signatures)
+        return Signatures(result.threshold, tuple(sorted(result.signed)), tuple(sorted(result.unsigned)))
+
     def _products(self) -> list[str]:
         """The delegated roles that the snapshot lists; ``refresh`` decides if one is a product's."""
         session = TufSession(
@@ -103,12 +111,14 @@ class _Reader:
         return sorted(role for role in roles or () if f"{role}.json" in listed)
 
 
-def _reading(trusted: TrustedRepository) -> ProductReading:
+def _reading(trusted: TrustedRepository, signatures: Signatures) -> ProductReading:
     releases = (trusted.release(version) for version in trusted.versions())
     listed = {
         found.manifest.version: CatalogRelease.of(found.manifest, found.sha256) for found in releases
     }
-    return ProductReading(listed, min(trusted.expires_at.values()))
+    expiries = trusted.expires_at
+    first = min(expiries.values())
+    return ProductReading(listed, first, signatures, expiries, trusted.root_version)
 
 
 class _StoreFetcher:

@@ -62,8 +62,20 @@ class ConflictError(FleetError):
     code = "conflict"
 
 
+class AuditError(FleetError):
+    """An entry of the audit log was changed or taken out."""
+
+    code = "audit"
+
+
+class SbomError(ConflictError):
+    """A release's bill of materials is in no form that is read, or too large."""
+
+    code = "sbom"
+
+
 class UnauthenticatedError(FleetError):
-    """The request came without a client certificate, or with one that cannot be believed (B03, B14)."""
+    """The request came without a certificate, token or session, or with one that is none (B03, B14)."""
 
     code = "unauthenticated"
     exit_code = 4
@@ -75,8 +87,14 @@ class UnknownDeviceError(UnauthenticatedError):
     code = "unknown-device"
 
 
+class SignInError(UnauthenticatedError):
+    """Nobody signs in so; it is not told why (B12)."""
+
+    code = "sign-in"
+
+
 class ForbiddenError(FleetError):
-    """The device or the token is known, and is not allowed to."""
+    """The device, the person or the token is known, and is not allowed to."""
 
     code = "forbidden"
     exit_code = 4
@@ -103,3 +121,16 @@ class TooManyError(FleetError):
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class UploadRefusedError(InvalidError):
+    """A device would not accept what was uploaded, or it does not follow on what is published (B11)."""
+
+    code = "upload-refused"
+    exit_code = 10
+
+
+class UploadFullError(ConflictError):
+    """An upload is more than the quota or the disk has room for."""
+
+    code = "upload-full"

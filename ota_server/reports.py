@@ -13,9 +13,16 @@ from typing import Final
 from sqlalchemy import Connection, delete, insert, select, update
 
 from ota_client.protocol import Report, ReportState
-from ota_server.database.schema import device_events, devices, report_streams, rollout_devices
+from ota_server.database.schema import (
+    device_events,
+    devices,
+    report_streams,
+    rollout_devices,
+    rollouts,
+)
 from ota_server.devices.events import forget_old
 from ota_server.errors import UnknownDeviceError
+from ota_server.journal.event import Event, EventKind, record
 from ota_server.rollouts.answers import answer
 from ota_server.rollouts.penalty import FleetRules
 
@@ -70,6 +77,8 @@ def accept(
             counted.append(report.state)
             _note(connection, device_pk, report, _happened_at(report, created_at, now))
             answer(connection, device_pk, report, now=now, rules=rules)
+            if report.state is ReportState.FELL_BACK:
+                _tell(connection, device_pk, report, now)
     if last > before:
         _remember(connection, device_pk, stream, last, is_new=before == 0, now=now)
         forget_old(connection, device_pk)
@@ -115,6 +124,26 @@ def _note(connection: Connection, device_pk: int, report: Report, at: int) -> No
             detail=report.detail,
         )
     )
+
+
+def _tell(connection: Connection, device_pk: int, report: Report, now: datetime) -> None:
+    """Have people told that a device is back on what it ran before."""
+    columns = (devices.c.device_id, devices.c.product, devices.c.running_version)
+    device = connection.execute(select(*columns).filter_by(pk=device_pk)).one()
+    mine = select(rollouts.c.id, rollouts.c.name).join(rollout_devices)
+    mine = mine.where(rollout_devices.c.id == report.assignment)
+    place = connection.execute(mine.where(rollout_devices.c.device_pk == device_pk)).first()
+    document = {
+        "version": str(report.version),
+        "running_version": device.running_version,
+        "rollout_id": place.id if place else None,
+        "rollout": place.name if place else "",
+        "code": report.code,
+        "detail": report.detail,
+    }
+    kind = EventKind.DEVICE_FELL_BACK
+    told = Event(kind, document, product=device.product, device_id=device.device_id)
+    record(connection, told, now=now)
 
 
 def _remember(

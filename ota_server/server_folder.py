@@ -1,6 +1,7 @@
 """``ota-server init``: the folder with a server's certificates and settings."""
 
 import os
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ published = "published"
 certificate = "server.pem"
 key = "server.key"
 host = "127.0.0.1"
-port = 8443
+port = {port}
 """
 _FLEET_SETTINGS = """\
 database = "sqlite:///fleet.db"
@@ -25,9 +26,31 @@ authority = "device-ca.pem"
 authority_key = "device-ca.key"
 # the server speaks TLS with devices itself; "proxy" where another does, on a Unix socket
 identity = "native"
+
+[operators]
+secret_key = "server-secret.key"
+# under which people reach the server: stands in links
+url = "{url}"
 """
+_PORT = 8443
+_PORT_OF_HTTPS = 443
+_KEY_BYTES = 32
 _PRIVATE = 0o600
 _PUBLIC = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class FirstLink:
+    """How the first operator gets in (B13); it is shown this once.
+
+    Attributes:
+        operator: the name.
+        url: what to open in a browser; once.
+    """
+
+    operator: str
+    url: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +108,22 @@ class ServerFolder:
         """The fleet."""
         return self.path / "fleet.db"
 
-    def create(self, hosts: tuple[str, ...], now: datetime, *, fleet: bool, force: bool) -> None:
+    @property
+    def secret_key(self) -> Path:
+        """Seals webhooks' secrets."""
+        return self.path / "server-secret.key"
+
+    def create(
+        self,
+        hosts: tuple[str, ...],
+        now: datetime,
+        *,
+        fleet: bool,
+        force: bool,
+        operator: str = "admin",
+        account: str = "",
+        port: int = _PORT,
+    ) -> FirstLink | None:
         """Make the authorities, the server's certificate, the database and the settings.
 
         Args:
@@ -93,21 +131,42 @@ class ServerFolder:
             now: UTC.
             fleet: know devices; else files only.
             force: replace what is there, except the fleet: its devices could not be had again.
+            operator: the first one, an admin of all products.
+            account: of this machine, that makes it: for the audit log.
+            port: where it serves, and people and devices reach it.
+
+        Returns:
+            how the first operator gets in; None without a fleet, or if there are operators already.
 
         Raises:
+            InvalidError: the operator cannot be called so.
             ConfigError: a host is not one, something is there already and ``force`` does not allow to
                 replace it, or the folder cannot be written.
         """
         self._refuse_to_replace(force=force)
+        if fleet:
+            from ota_server.operators.account import check_name  # noqa: PLC0415 - files need no people
+
+            check_name(operator)
         authority = new_authority(now)
         server = new_server_certificate(authority, hosts, now)
         _write(self.authority_key, authority.key, _PRIVATE)
         _write(self.authority_certificate, authority.certificate, _PUBLIC)
         self._write_server(server)
-        if fleet:
-            self._make_fleet(now)
-        settings = _SETTINGS + (_FLEET_SETTINGS if fleet else "")
+        url = _url(hosts[0], port)
+        settings = _SETTINGS.format(port=port) + (_FLEET_SETTINGS.format(url=url) if fleet else "")
         _write(self.settings, settings.encode(), _PUBLIC)
+        self._make_published()
+        return self._make_fleet(now, operator, account, url) if fleet else None
+
+    def _make_published(self) -> None:
+        """An empty one: the server starts with it, and a publisher puts its own in place."""
+        if self.published.is_symlink():
+            return
+        try:
+            self.published.mkdir(exist_ok=True)
+        except OSError as e:
+            raise ConfigError(f"{self.published} cannot be made: {e.strerror}") from e
 
     def _refuse_to_replace(self, *, force: bool) -> None:
         mine = (
@@ -125,17 +184,24 @@ class ServerFolder:
                 f"--force"
             )
 
-    def _make_fleet(self, now: datetime) -> None:
+    def _make_fleet(self, now: datetime, operator: str, account: str, url: str) -> FirstLink | None:
         from ota_server.database.migrate import upgrade  # noqa: PLC0415 - files need no database
         from ota_server.database.opening import opened_for_change  # noqa: PLC0415 - as above
         from ota_server.devices.authority import new_device_authority  # noqa: PLC0415 - as above
+        from ota_server.operators.first_operator import invite_first  # noqa: PLC0415 - as above
+        from ota_server.operators.secret_box import make_key  # noqa: PLC0415 - as above
 
         if not self.device_authority_key.exists():
             authority = new_device_authority(now)
             _write(self.device_authority_key, authority.key, _PRIVATE)
             _write(self.device_authority, authority.certificate, _PUBLIC)
+        if not self.secret_key.exists():
+            _write(self.secret_key, make_key(secrets.token_bytes(_KEY_BYTES)), _PRIVATE)
         with opened_for_change(f"sqlite:///{self.database.absolute()}") as database:
             upgrade(database)
+            with database.begin() as connection:
+                link = invite_first(connection, operator, by=account, now=now)
+        return None if link is None else FirstLink(operator, link.url(url), link.expires_at)
 
     def renew(self, hosts: tuple[str, ...], now: datetime) -> tuple[str, ...]:
         """Replace the server's certificate and key; devices need nothing new.
@@ -158,6 +224,11 @@ class ServerFolder:
     def _write_server(self, server: Issued) -> None:
         _write(self.key, server.key, _PRIVATE)
         _write(self.certificate, server.certificate, _PUBLIC)
+
+
+def _url(host: str, port: int) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"https://{shown}" if port == _PORT_OF_HTTPS else f"https://{shown}:{port}"
 
 
 def _read(path: Path) -> bytes:

@@ -13,7 +13,8 @@
     |- StaleStageError        the published state moved on under what is staged
     |- GateError              a device would not accept the candidate
     |- DestinationError       the folder to publish to holds something else
-    `- DestinationFileError   the folder to publish to cannot be written
+    |- DestinationFileError   the folder to publish to cannot be written
+    `- ServerError            an update server does not publish what it was sent
 """
 
 from ota_client.errors import SigningError
@@ -123,3 +124,34 @@ class DestinationFileError(SigningError):
 
     code = "destination-file"
     retryable = True
+
+
+class ServerError(SigningError):
+    """The update server failed over what it was sent; its log has the reason."""
+
+    code = "server"
+    retryable = True
+
+
+class ServerUnreachableError(ServerError):
+    """The update server does not answer; what it has got stays, and `publish --to` goes on with it."""
+
+    code = "server-unreachable"
+    exit_code = 5
+    retryable = True
+
+
+class ServerTokenError(ServerError):
+    """The update server does not know the token, or its owner may not publish this."""
+
+    code = "server-token"
+    exit_code = 4
+    retryable = False
+
+
+class ServerRefusedError(ServerError):
+    """The update server would not serve it: devices would refuse it, or it is another history (B11)."""
+
+    code = "server-refused"
+    exit_code = 10
+    retryable = False

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from signing.errors import DestinationFileError, NothingToDoError
+from signing.errors import NothingToDoError
 from signing.publication import tree_files
 from signing.publication.candidate import make_candidate
-from signing.publication.destination import check_destination, deploy
+from signing.publication.destination import Destination
 from signing.publication.gate import act_as_devices
 from signing.repository import Repository
 from signing.storage.published import PublishedState
@@ -27,14 +26,14 @@ class Publication:
 
 
 def publish(
-    repository: Repository, *, now: datetime, to: Path | None = None, dry_run: bool = False
+    repository: Repository, *, now: datetime, to: Destination | None = None, dry_run: bool = False
 ) -> Publication:
     """Make public what is staged.
 
     Args:
         repository: the folder.
         now: the time that signatures and expiries count from.
-        to: another folder to publish to, such as a web server's.
+        to: where else to publish, such as a web server's folder.
         dry_run: check everything, as devices too, and change nothing.
 
     Raises:
@@ -43,6 +42,7 @@ def publish(
         GateError: a device would refuse it.
         DestinationError: ``to`` holds something newer or unrelated.
         DestinationFileError: ``to`` cannot be written; all else is done.
+        ServerError: the update server ``to`` refuses it, or does not answer.
     """
     with repository.lock():
         published = repository.published()
@@ -51,9 +51,9 @@ def publish(
             return go_live(repository, published, staged, now=now, to=to, dry_run=dry_run)
         if published is None or to is None:
             raise NothingToDoError("nothing is staged, so there is nothing to publish")
-        check_destination(published, to)
+        to.check(published)
         if not dry_run:
-            _deploy(published, to)
+            to.deploy(published)
         return Publication(published.versions, ())
 
 
@@ -63,7 +63,7 @@ def go_live(
     staged: tuple[str, ...],
     *,
     now: datetime,
-    to: Path | None = None,
+    to: Destination | None = None,
     dry_run: bool = False,
 ) -> Publication:
     """Sign the online roles, try the result as devices do, and swap it in; see ``publish``."""
@@ -77,7 +77,7 @@ def go_live(
         # 3. what devices say to it, and what lies at the destination
         act_as_devices(tree, candidate, published, now=now)
         if to is not None:
-            check_destination(PublishedState(tree), to)
+            to.check(PublishedState(tree))
         if dry_run:
             return publication
         # 4. one rename makes it public
@@ -86,18 +86,8 @@ def go_live(
         repository.clear_staged()
     live = repository.published()
     if live is not None and to is not None:
-        _deploy(live, to)
+        to.deploy(live)
     return publication
-
-
-def _deploy(published: PublishedState, to: Path) -> None:
-    try:
-        deploy(published, to)
-    except OSError as e:
-        raise DestinationFileError(
-            f"{to}: {e.strerror}; the repository's own `published` is up to date, but not this: mend it "
-            "and run `publish --to` again"
-        ) from e
 
 
 def _staged_roles(repository: Repository, published: PublishedState | None) -> tuple[str, ...]:

@@ -1,24 +1,24 @@
 """Fresh signatures of the online keys, so that devices know that nothing is withheld (A08)."""
 
 from datetime import datetime
-from pathlib import Path
 
 from ota_client.errors import ConfigError
 from signing.errors import NothingToDoError
+from signing.publication.destination import Destination
 from signing.publish import Publication, go_live
 from signing.repository import Repository
 from signing.storage.published import PublishedState
 
 
 def refresh(
-    repository: Repository, *, now: datetime, to: Path | None = None, if_due: bool = False
+    repository: Repository, *, now: datetime, to: Destination | None = None, if_due: bool = False
 ) -> Publication:
     """Sign the timestamp anew, and the snapshot if half of its validity is over; leave staged alone.
 
     Args:
         repository: the folder.
         now: the time that the new expiries count from.
-        to: another folder to publish to.
+        to: where else to publish.
         if_due: only if half of a validity is over; for a timer.
 
     Raises:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import is_hypothesis_test, settings
 
 # `make test` stays under a minute; `make system` tries the same properties again, and more of each
-settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("quick", max_examples=12, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)
 
 # reading the system's authorities costs each TLS context 20 ms; a lone stranger stands for them
@@ -17,15 +17,33 @@ os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "stranger.
 
 
 def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "walk(most): `make test` takes so many of its examples, `make system` the rest"
+    )
     settings.load_profile("thorough" if config.option.markexpr == "system" else "quick")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Mark the properties before pytest leaves out what is not marked."""
+    """Mark walks and properties before pytest leaves out what is not marked."""
+    leave_the_rest_of_walks(items)
     if config.option.markexpr == "system":
         for item in items:
             if is_hypothesis_test(item.function):
+                item.add_marker(pytest.mark.system)
+
+
+def leave_the_rest_of_walks(items):
+    """Of a long walk some examples stand for all in `make test`, evenly spread; the others are slow."""
+    walks = {}
+    for item in items:
+        if item.get_closest_marker("walk"):
+            walks.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for walk in walks.values():
+        (most,) = walk[0].get_closest_marker("walk").args
+        quick = {number * len(walk) // most for number in range(most)}
+        for number, item in enumerate(walk):
+            if number not in quick:
                 item.add_marker(pytest.mark.system)
 
 
@@ -52,12 +70,19 @@ def quick_signing(monkeypatch):
     without_waiting(monkeypatch)
 
 
-@pytest.fixture
-def desk(tmp_path, quick_signing):
-    """A release engineer's desk with keys and one product."""
-    from support.signing_desk import SigningDesk
+@pytest.fixture(scope="session")
+def _desk_once(tmp_path_factory):
+    from support.signing_desk import SigningDesk, without_waiting
 
-    return SigningDesk(tmp_path)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        without_waiting(monkeypatch)
+        return SigningDesk(tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture
+def desk(tmp_path, quick_signing, _desk_once):
+    """A release engineer's desk with keys and one product."""
+    return _desk_once.copy(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from ota_client.formats.strict import format_time
 from ota_server.backup.contents import AUTHORITY, AUTHORITY_KEY, MANIFEST, Manifest, Member, rows_of
 from ota_server.database.database import Database
 from ota_server.database.revision import HEAD
-from ota_server.database.schema import metadata
+from ota_server.database.tables import metadata
 from ota_server.errors import BackupError
 
 _ROWS_AT_ONCE: Final = 1000

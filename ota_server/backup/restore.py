@@ -5,11 +5,12 @@ import json
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import IO, Final
 
-from sqlalchemy import Connection, Integer, MetaData, Table, exists, false, func, insert, select
+from sqlalchemy import Connection, Integer, MetaData, Table, delete, exists, false, func, insert, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from ota_server.backup.contents import (
@@ -22,12 +23,26 @@ from ota_server.backup.contents import (
 )
 from ota_server.database.database import Database
 from ota_server.database.migrate import upgrade_in
+from ota_server.database.operators_schema import invitations, sessions
 from ota_server.database.revision import HEAD, revision_of
 from ota_server.errors import BackupError, ConflictError
 
 _ROWS_AT_ONCE: Final = 1000
 _PIECE_BYTES: Final = 1024 * 1024
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a restore ends.
+
+    Attributes:
+        sessions: how many people must sign in again.
+        links: one-time links that are void.
+    """
+
+    sessions: int
+    links: int
 
 
 def read_manifest(source: Path) -> Manifest:
@@ -67,8 +82,10 @@ def restore_database(
     *,
     force: bool = False,
     progress: Progress | None = None,
-) -> None:
+) -> Ended:
     """Put a backup's rows into a database, in one transaction.
+
+    Sessions and one-time links are not taken over: some were ended or used since the backup was made.
 
     Args:
         database: empty, or with our tables.
@@ -76,6 +93,9 @@ def restore_database(
         manifest: as ``read_manifest`` returned it.
         force: erase what is in the database before.
         progress: told the rows done and the rows in all.
+
+    Returns:
+        what it ended.
 
     Raises:
         BackupError: the backup changed meanwhile, or is not of this schema.
@@ -97,6 +117,7 @@ def restore_database(
                     progress(done, manifest.rows)
         _continue_numbers(connection, tables)
         upgrade_in(connection)
+        return Ended(*(connection.execute(delete(table)).rowcount for table in (sessions, invitations)))
 
 
 def read_authority(source: Path) -> tuple[bytes, bytes]:

@@ -21,6 +21,7 @@ def backup_command(console: Console, *, target: Path, force: bool, always: bool)
     keep FILE as you keep a key.
     """
     from ota_server.backup.make import make_backup  # noqa: PLC0415 - help must start fast
+    from ota_server.backup.mark import note_backup  # noqa: PLC0415 - as above
 
     fleet = console.fleet()
     with console.database() as database:
@@ -32,6 +33,8 @@ def backup_command(console: Console, *, target: Path, force: bool, always: bool)
             force=force,
             progress=meter("backup", "rows", always=always),
         )
+        with database.begin() as connection:
+            note_backup(connection, manifest.rows, now=console.now)
     report = {"file": target, "schema": manifest.schema, "rows": manifest.rows}
     console.done(f"wrote {target}: {manifest.rows} rows, schema {manifest.schema}", report)
 
@@ -46,7 +49,7 @@ def restore_command(console: Console, *, source: Path, force: bool, always: bool
     """Put the backup FILE into the database of the settings.
 
     SQLite or PostgreSQL, whichever it came from. Stop the server before. The whole file is verified
-    first; then all of it is restored, or nothing.
+    first; then all of it is restored, or nothing. Sessions and one-time links end.
     """
     from ota_server.backup import restore  # noqa: PLC0415 - help must start fast
     from ota_server.database.opening import opened_for_change  # noqa: PLC0415 - as above
@@ -61,7 +64,13 @@ def restore_command(console: Console, *, source: Path, force: bool, always: bool
     restore_authority(files, authority, force=force, dry_run=True)
     with opened_for_change(fleet.database) as database:
         show = meter("restore", "rows", always=always)
-        restore.restore_database(database, source, manifest, force=force, progress=show)
+        ended = restore.restore_database(database, source, manifest, force=force, progress=show)
     restore_authority(files, authority, force=force)
-    report = {"file": source, "schema": manifest.schema, "rows": manifest.rows}
-    console.done(f"restored {manifest.rows} rows of {manifest.created_at}", report)
+    report = {"file": source, "schema": manifest.schema, "rows": manifest.rows, "ended": ended}
+    text = f"restored {manifest.rows} rows of {manifest.created_at}"
+    if ended.sessions or ended.links:
+        text += (
+            f"\nended {ended.sessions} sessions and {ended.links} one-time links: people sign in again; "
+            "`ota-server user invite NAME --again` makes a new link"
+        )
+    console.done(text, report)

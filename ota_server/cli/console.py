@@ -2,24 +2,27 @@
 
 import json
 import os
+import pwd
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import click
 
 from ota_client.errors import ConfigError
 from ota_client.formats.strict import format_time
-from ota_client.formats.version import Version
+from ota_server.operators.actor import Actor
+from ota_server.plain import plain
 from ota_server.settings import FleetSettings, read_files, read_fleet
 
 if TYPE_CHECKING:
     from ota_server.catalog import Catalog
     from ota_server.database.database import Database
+    from ota_server.operations.desk import Desk
 
 
 @dataclass(slots=True)
@@ -67,16 +70,36 @@ class Console:
             yield database
 
     def catalog(self) -> "Catalog":
-        """The published releases."""
+        """The published releases; the files are opened by who first asks for one."""
         from ota_server.catalog import Catalog  # noqa: PLC0415 - help must start fast
-        from ota_server.files.opening import open_store  # noqa: PLC0415 - as above
+        from ota_server.files.opening import LateStore  # noqa: PLC0415 - as above
 
         root = self.fleet().root
         try:
             trusted = root.read_bytes() if root else None
         except OSError as e:
             raise ConfigError(f"root: {root} cannot be read: {e.strerror}") from e
-        return Catalog(open_store(*read_files(os.environ, self.config)), trusted)
+        return Catalog(LateStore(lambda: read_files(os.environ, self.config)), trusted)
+
+    @contextmanager
+    def desk(self, *, write: bool = False, releases: bool = False) -> "Iterator[Desk]":
+        """Where operations are done, as this machine's account: it may everything, and is written down.
+
+        Args:
+            write: whether something is changed.
+            releases: look at them before others wait for us: a store may be slow.
+
+        Raises:
+            ConfigError, SchemaError, DatabaseUnavailableError: as ``database``.
+        """
+        from ota_server.operations.desk import Desk  # noqa: PLC0415 - help must start fast
+
+        catalog = self.catalog().held()
+        with self.database() as database:
+            if releases:
+                catalog.read_ahead()
+            with database.begin() if write else database.read() as connection:
+                yield Desk(connection, Actor.machine(account()), self.now, catalog)
 
     def say(self, text: str) -> None:
         """Tell a person; on stderr if a program reads stdout."""
@@ -109,36 +132,18 @@ class Console:
         click.confirm(f"{what}?", abort=True, err=True)
 
 
+def account() -> str:
+    """Whose process this is: what it does is written down under this name."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        # a container's number without a name
+        return str(os.geteuid())
+
+
 def printable(text: str) -> str:
     """Foreign text without control characters: a terminal must not obey it."""
     return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
-
-
-@runtime_checkable
-class HasFields(Protocol):
-    """Says itself what its JSON is."""
-
-    def to_fields(self) -> dict[str, object]:
-        """As JSON fields."""
-
-
-def plain(value: object) -> object:
-    """A report as JSON values."""
-    if isinstance(value, HasFields) and not isinstance(value, type):
-        return plain(value.to_fields())
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if is_dataclass(value) and not isinstance(value, Version):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    return _plain_atom(value)
-
-
-def _plain_atom(value: object) -> object:
-    if isinstance(value, datetime):
-        return format_time(value)
-    return value if isinstance(value, str | int | float | None) else str(value)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -1,13 +1,14 @@
 """``ota-server device``: who is in the fleet, what it runs, and how it leaves."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
 from ota_client.formats.version import Version
 from ota_server.cli.console import Console, cell, table
-from ota_server.cli.group import fleet_options, yes_option
-from ota_server.cli.options import LIMIT, VERSION
+from ota_server.cli.group import fleet_options, reason_option, yes_option
+from ota_server.cli.options import DURATION, LIMIT, VERSION
 from ota_server.cli.pages import page_options, show_page
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ def device_group() -> None:
 @click.option("--group", help="In this group of the product.")
 @click.option("--version", type=VERSION, help="Running this version.")
 @click.option("--text", help="Their ids begin with it.")
+@click.option("--tag", help="With this tag.")
+@click.option("--status", type=click.Choice(["active", "revoked"]), help="Of this status.")
+@click.option("--unseen-for", type=DURATION, help="Without a check-in for so long: 2h, 7d.")
 @page_options
 @fleet_options
 def list_command(
@@ -37,25 +41,31 @@ def list_command(
     group: str | None,
     version: Version | None,
     text: str | None,
+    tag: str | None,
+    status: str | None,
+    unseen_for: timedelta | None,
     after: str | None,
     limit: int,
 ) -> None:
     """List devices in the order of their ids."""
-    from ota_server.devices import device, groups  # noqa: PLC0415 - help must start fast
+    from ota_server.devices.device_list import DeviceFilter  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import devices, groups  # noqa: PLC0415 - as above
 
     if group and not product:
         raise click.UsageError("expected --product with --group: names of groups belong to a product")
-    with console.database() as database, database.read() as connection:
-        inside = groups.find(connection, product or "", group).id if group else None
-        page = device.listed(
-            connection,
-            product=product,
-            group=inside,
-            version=version,
-            text=text,
-            after=after,
-            limit=limit,
-        )
+    wanted = DeviceFilter(
+        product=product,
+        group=group,
+        version=version,
+        text=text,
+        status=status,
+        tag=tag,
+        seen_before=None if unseen_for is None else console.now - unseen_for,
+    )
+    with console.desk() as desk:
+        if product and group:
+            groups.find(desk, product, group)
+        page = devices.listed(desk, wanted, after=after, limit=limit)
     show_page(console, "devices", page, devices_table(page.items))
 
 
@@ -75,17 +85,22 @@ def _row(d: "Device") -> tuple[object, ...]:
 @fleet_options
 def show_command(console: Console, *, device_id: str) -> None:
     """Show what is known of DEVICE, also attributes and slots."""
-    from ota_server.devices import device, inventory  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import devices  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database, database.read() as connection:
-        found = device.find(connection, device_id)
-        stored = inventory.get(connection, found.pk)
-    fields = found.to_fields()
+    with console.desk() as desk:
+        found = devices.show(desk, device_id)
+    fields, stored = found.device.to_fields(), found.inventory
     lines = [f"{name:24}{cell(value)}" for name, value in fields.items()]
+    lines.append(f"{'groups':24}{cell(found.groups)}")
+    lines += [
+        f"rollout {place.rollout:16}{place.version}: {place.state} ({place.rollout_state})"
+        for place in found.places
+    ]
     if stored is not None:
         lines += [f"attribute.{name:14}{value}" for name, value in sorted(stored.attributes.items())]
         lines += [_slot_line(slot) for slot in stored.slots]
-    console.show("\n".join(lines), {**fields, "inventory": stored})
+    more = {"groups": found.groups, "rollouts": found.places, "inventory": stored}
+    console.show("\n".join(lines), {**fields, **more})
 
 
 def _slot_line(slot: "Mapping[str, str | bool | None]") -> str:
@@ -101,10 +116,10 @@ def _slot_line(slot: "Mapping[str, str | bool | None]") -> str:
 @fleet_options
 def history_command(console: Console, *, device_id: str, limit: int) -> None:
     """Tell what happened to DEVICE, the newest first."""
-    from ota_server.devices import device  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import devices  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database, database.read() as connection:
-        entries = device.history(connection, device_id, limit)
+    with console.desk() as desk:
+        entries = devices.history(desk, device_id, limit=limit)
     rows = [(e.at, e.kind, e.version, e.rollout, e.code, e.detail) for e in entries]
     text = table(("at", "what", "version", "rollout", "code", "detail"), rows)
     console.show(text, {"device_id": device_id, "history": entries})
@@ -131,48 +146,50 @@ def untag_command(console: Console, *, device_id: str, tags: tuple[str, ...]) ->
 def _change_tags(
     console: Console, device_id: str, *, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()
 ) -> None:
-    from ota_server.devices import tags  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import devices  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database, database.begin() as connection:
-        now_has = tags.change(connection, device_id, add=add, remove=remove, now=console.now)
+    with console.desk(write=True) as desk:
+        now_has = devices.change_tags(desk, device_id, add=add, remove=remove)
     text = f"{device_id} has the tags {', '.join(now_has)}" if now_has else f"{device_id} has no tags"
     console.done(text, {"device_id": device_id, "tags": now_has})
 
 
 @device_group.command("revoke")
 @click.argument("device_id", metavar="DEVICE")
+@reason_option
 @yes_option
 @fleet_options
-def revoke_command(console: Console, *, device_id: str) -> None:
+def revoke_command(console: Console, *, device_id: str, reason: str) -> None:
     """Refuse DEVICE from its next request on.
 
     What is known of it stays. Its key never comes back; a token issued with --rekey lets the device
     enrol with another.
     """
-    from ota_server.devices import removal  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import devices  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database:
-        console.confirm(f"revoke {device_id}")
-        with database.begin() as connection:
-            removal.revoke(connection, device_id, now=console.now)
+    with console.desk() as desk:
+        devices.find(desk, device_id)
+    console.confirm(f"revoke {device_id}")
+    with console.desk(write=True) as desk:
+        devices.revoke(desk, device_id, reason=reason)
     console.done(f"revoked {device_id}", {"device_id": device_id, "status": "revoked"})
 
 
 @device_group.command("decommission")
 @click.argument("device_id", metavar="DEVICE")
+@reason_option
 @yes_option
 @fleet_options
-def decommission_command(console: Console, *, device_id: str) -> None:
+def decommission_command(console: Console, *, device_id: str, reason: str) -> None:
     """Erase all that is known of DEVICE.
 
     What stays is the sha256 of its key, so that the key never comes back.
     """
-    from ota_server.devices import removal  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import devices  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database:
-        console.confirm(f"erase {device_id}")
-        with database.begin() as connection:
-            erased = removal.decommission(connection, device_id, now=console.now)
+    console.confirm(f"erase {device_id}")
+    with console.desk(write=True) as desk:
+        erased = devices.decommission(desk, device_id, reason=reason)
     text = f"erased {device_id}" if erased.devices else f"nothing to erase: {device_id} is not known"
     console.done(text, {"device_id": device_id, "erased": erased})
 
@@ -189,19 +206,19 @@ def exposed_command(
 
     ADVISORY is the id that a release lists, such as CVE-2026-1234.
     """
-    from ota_server.devices import exposure  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import security  # noqa: PLC0415 - help must start fast
 
-    catalog = console.catalog()
-    with console.database() as database, database.read() as connection:
+    with console.desk() as desk:
         if with_devices:
-            page = exposure.exposed_devices(connection, catalog, advisory, after=after, limit=limit)
+            page = security.exposed_devices(desk, advisory, after=after, limit=limit)
             show_page(console, "devices", page, devices_table(page.items))
             return
-        found = exposure.exposed(connection, catalog, advisory)
+        found = security.exposed(desk, advisory)
     rows = [(one.product, one.version, one.devices) for one in found.versions]
     lines = [
-        f"{found.advisory.id} {found.advisory.severity}: {found.advisory.summary}",
+        f"{found.weakness.id} {cell(found.weakness.severity)}: {found.weakness.summary}",
         f"{found.devices} of {found.of} devices run a version without the fix",
+        *([f"{found.unknown} run what nobody can tell of"] if found.unknown else []),
         *([table(("product", "version", "devices"), rows)] if rows else []),
     ]
     console.show("\n".join(lines), found)

@@ -81,6 +81,12 @@ def yes_option(command: Command) -> Command:
     return option(command)
 
 
+def reason_option(command: Command) -> Command:
+    """Add ``--reason`` to what people ask about later."""
+    option = click.option("--reason", default="", help="Written down, and told to who is told of it.")
+    return option(command)
+
+
 def _set_json(context: click.Context, _: click.Parameter, value: bool) -> None:
     _console(context).as_json |= value
 

@@ -18,10 +18,10 @@ def group_group() -> None:
 @fleet_options
 def list_command(console: Console, *, product: str | None) -> None:
     """List groups, and how many devices are in each."""
-    from ota_server.devices import groups  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import groups  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database, database.read() as connection:
-        found = groups.listed(connection, product=product)
+    with console.desk() as desk:
+        found = groups.listed(desk, product=product)
     rows = [(group.product, group.name, group.devices, group.query) for group in found]
     console.show(table(("product", "group", "devices", "query"), rows), {"groups": found})
 
@@ -33,10 +33,10 @@ def list_command(console: Console, *, product: str | None) -> None:
 @fleet_options
 def show_command(console: Console, *, product: str, name: str, after: str | None, limit: int) -> None:
     """Show the devices in group NAME of PRODUCT."""
-    from ota_server.devices import groups  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import groups  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database, database.read() as connection:
-        page = groups.members(connection, product=product, name=name, after=after, limit=limit)
+    with console.desk() as desk:
+        page = groups.members(desk, product, name, after=after, limit=limit)
     show_page(console, "devices", page, devices_table(page.items))
 
 
@@ -50,10 +50,10 @@ def create_command(console: Console, *, product: str, name: str, query: str) -> 
 
     Devices come in and fall out by themselves.
     """
-    from ota_server.devices import groups  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import groups  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database, database.begin() as connection:
-        group = groups.create(connection, product=product, name=name, query=query, now=console.now)
+    with console.desk(write=True) as desk:
+        group = groups.create(desk, product, name, query)
     console.done(f"group {name}: {group.devices} devices; {group.query}", group)
 
 
@@ -64,10 +64,10 @@ def create_command(console: Console, *, product: str, name: str, query: str) -> 
 @fleet_options
 def edit_command(console: Console, *, product: str, name: str, query: str) -> None:
     """Give group NAME of PRODUCT another QUERY; open rollouts follow."""
-    from ota_server.devices import groups  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import groups  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database, database.begin() as connection:
-        group = groups.edit(connection, product=product, name=name, query=query, now=console.now)
+    with console.desk(write=True) as desk:
+        group = groups.edit(desk, product, name, query)
     console.done(f"group {name}: {group.devices} devices; {group.query}", group)
 
 
@@ -78,12 +78,11 @@ def edit_command(console: Console, *, product: str, name: str, query: str) -> No
 @fleet_options
 def delete_command(console: Console, *, product: str, name: str) -> None:
     """Delete group NAME of PRODUCT; its devices stay."""
-    from ota_server.devices import groups  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import groups  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database:
-        console.confirm(f"delete group {name}")
-        with database.begin() as connection:
-            groups.remove(connection, product=product, name=name)
+    console.confirm(f"delete group {name}")
+    with console.desk(write=True) as desk:
+        groups.remove(desk, product, name)
     console.done(f"deleted group {name}", {"product": product, "name": name})
 
 
@@ -94,10 +93,10 @@ def delete_command(console: Console, *, product: str, name: str) -> None:
 @fleet_options
 def test_command(console: Console, *, product: str, query: str, limit: int) -> None:
     """Say which devices of PRODUCT match QUERY; nothing changes."""
-    from ota_server.devices import groups  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import groups  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database, database.read() as connection:
-        matches = groups.preview(connection, product=product, query=query, limit=limit)
+    with console.desk() as desk:
+        matches = groups.preview(desk, product, query, limit=limit)
     lines = [f"{matches.total} devices", *matches.first]
     lines += ["..."] if matches.total > len(matches.first) else []
     console.show("\n".join(lines), {"total": matches.total, "devices": matches.first})

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ota_server.cli.console import Console
+from ota_server.cli.console import Console, account
 from ota_server.cli.group import FOLDER, json_option
 
 if TYPE_CHECKING:
-    from ota_server.server_folder import ServerFolder
+    from ota_server.server_folder import FirstLink, ServerFolder
 
 _HOSTS = ("localhost", "127.0.0.1", "::1")
 
@@ -20,6 +20,13 @@ _HOSTS = ("localhost", "127.0.0.1", "::1")
 @click.option(
     "--host", "hosts", multiple=True, help="A name or address of this server; may be repeated."
 )
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8443,
+    show_default=True,
+    help="Where it serves: stands in the settings, and in links.",
+)
 @click.option("--files-only", is_flag=True, help="Serve files and know no devices: no fleet.")
 @click.option(
     "--renew", is_flag=True, help="Replace only the server's certificate; devices need nothing."
@@ -27,12 +34,23 @@ _HOSTS = ("localhost", "127.0.0.1", "::1")
 @click.option(
     "--force", is_flag=True, help="Replace the authority, the certificate and settings; never the fleet."
 )
+@click.option(
+    "--operator", default="admin", show_default=True, metavar="NAME", help="The first operator."
+)
 @json_option
 @click.pass_obj
 def init_command(
-    console: Console, *, folder: Path, hosts: tuple[str, ...], files_only: bool, renew: bool, force: bool
+    console: Console,
+    *,
+    folder: Path,
+    hosts: tuple[str, ...],
+    port: int,
+    files_only: bool,
+    renew: bool,
+    force: bool,
+    operator: str,
 ) -> None:
-    """Make certificates, a database and settings in DIR.
+    """Make certificates, a database and settings in DIR, and a link for the first operator.
 
     Two authorities: devices pin the one that signed the server's certificate; the other signs theirs.
     """
@@ -40,16 +58,26 @@ def init_command(
 
     if renew and force:
         raise click.UsageError("expected --renew or --force, got both")
-    server = ServerFolder(folder)
+    server, link = ServerFolder(folder), None
     if renew:
         hosts = server.renew(hosts, console.now)
     else:
         hosts = hosts or _HOSTS
-        server.create(hosts, console.now, fleet=not files_only, force=force)
-    _say_made(console, server, hosts)
+        link = server.create(
+            hosts,
+            console.now,
+            fleet=not files_only,
+            force=force,
+            operator=operator,
+            account=account(),
+            port=port,
+        )
+    _say_made(console, server, hosts, link)
 
 
-def _say_made(console: Console, server: "ServerFolder", hosts: tuple[str, ...]) -> None:
+def _say_made(
+    console: Console, server: "ServerFolder", hosts: tuple[str, ...], link: "FirstLink | None"
+) -> None:
     authority, settings = server.authority_certificate, server.settings
     config = f"--config {quote(str(settings))}"
     lines = [
@@ -66,5 +94,17 @@ def _say_made(console: Console, server: "ServerFolder", hosts: tuple[str, ...]) 
     ]
     if fleet:
         lines += [f"  ota-server token issue PRODUCT {config}"]
-    report = {"ca_file": authority, "settings": settings, "hosts": hosts, "fleet": fleet}
+    if link is not None:
+        until = f"{link.expires_at:%Y-%m-%d %H:%M} UTC"
+        lines += [
+            f"while it serves, {link.operator} chooses a password here, once, until {until}:",
+            f"  {link.url}",
+        ]
+    report = {
+        "ca_file": authority,
+        "settings": settings,
+        "hosts": hosts,
+        "fleet": fleet,
+        "operator": link,
+    }
     console.done("\n".join(lines), report)

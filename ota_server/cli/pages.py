@@ -24,8 +24,10 @@ def page_options(command: Command) -> Command:
 def show_page(console: Console, name: str, page: "Page[T]", text: str) -> None:
     """Show a page, and say how to see the next one."""
     if page.items or console.as_json:
-        console.show(text, {name: page.items, "total": page.total, "next_after": page.next_after})
+        total = {"total": page.total, "total_is_exact": page.total_is_exact}
+        console.show(text, {name: page.items, **total, "next_after": page.next_after})
     if not console.as_json:
-        click.echo(f"{len(page.items)} of {page.total} {name}", err=True)
+        of = page.total if page.total_is_exact else f"more than {page.total}"
+        click.echo(f"{len(page.items)} of {of} {name}", err=True)
         if page.next_after is not None:
             click.echo(f"more: --after {page.next_after}", err=True)

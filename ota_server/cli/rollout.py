@@ -5,8 +5,15 @@ import click
 from ota_server.cli.console import Console, table
 from ota_server.cli.group import Command, fleet_options, yes_option
 from ota_server.cli.pages import page_options, show_page
+from ota_server.cli.rollout_approve import approve_command, reject_command
 from ota_server.cli.rollout_create import create_command
-from ota_server.cli.rollout_text import found, headline, rollout_fields, rollout_text
+from ota_server.cli.rollout_text import (
+    approval_text,
+    found,
+    headline,
+    rollout_fields,
+    rollout_text,
+)
 from ota_server.cli.rollout_watch import watch_command
 from ota_server.rollouts.states import BAD, DeviceState, RolloutState
 
@@ -21,6 +28,8 @@ def rollout_group() -> None:
 
 
 rollout_group.add_command(create_command)
+rollout_group.add_command(approve_command)
+rollout_group.add_command(reject_command)
 rollout_group.add_command(watch_command)
 
 
@@ -38,11 +47,11 @@ def list_command(
     console: Console, *, product: str | None, states: tuple[str, ...], after: str | None, limit: int
 ) -> None:
     """List rollouts, the newest first."""
-    from ota_server.rollouts import rollout_view  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import rollouts  # noqa: PLC0415 - help must start fast
 
     wanted = tuple(map(RolloutState, states))
-    with console.database() as database, database.read() as connection:
-        page = rollout_view.listed(connection, product=product, states=wanted, after=after, limit=limit)
+    with console.desk() as desk:
+        page = rollouts.listed(desk, product=product, states=wanted, after=after, limit=limit)
     if console.as_json:
         items = [rollout_fields(one) for one in page.items]
         console.report({"rollouts": items, "total": page.total, "next_after": page.next_after})
@@ -55,9 +64,13 @@ def list_command(
 @fleet_options
 def show_command(console: Console, *, rollout: str) -> None:
     """Show how ROLLOUT stands, wave by wave."""
-    with console.database() as database, database.read() as connection:
-        one = found(connection, rollout)
-    console.show(rollout_text(one), rollout_fields(one))
+    from ota_server.operations import approvals  # noqa: PLC0415 - help must start fast
+
+    with console.desk() as desk:
+        one = found(desk, rollout)
+        approval = approvals.find(desk, one.id)
+    text = f"{rollout_text(one)}\n{approval_text(approval)}"
+    console.show(text, {**rollout_fields(one), "approval": approval})
 
 
 @rollout_group.command("devices")
@@ -69,12 +82,12 @@ def devices_command(
     console: Console, *, rollout: str, state: str | None, after: str | None, limit: int
 ) -> None:
     """List the devices in ROLLOUT and where each is."""
-    from ota_server.rollouts import rollout_view  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import rollouts  # noqa: PLC0415 - help must start fast
 
     only = DeviceState(state) if state else None
-    with console.database() as database, database.read() as connection:
-        one = found(connection, rollout)
-        page = rollout_view.members(connection, one.id, state=only, after=after, limit=limit)
+    with console.desk() as desk:
+        one = found(desk, rollout)
+        page = rollouts.members(desk, one.id, state=only, after=after, limit=limit)
     heads = ("device", "wave", "state", "attempts", "given", "code", "since")
     rows = [
         (m.device_id, m.wave, m.state.value, m.attempts, m.version, m.code, m.changed_at)
@@ -89,11 +102,10 @@ def devices_command(
 @fleet_options
 def pause_command(console: Console, *, rollout: str, reason: str) -> None:
     """Offer nothing new in ROLLOUT; updates under way go on."""
-    from ota_server.rollouts import rollout as steering  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import rollouts  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database, database.begin() as connection:
-        one = found(connection, rollout)
-        after = steering.pause(connection, one.id, reason=reason, now=console.now)
+    with console.desk(write=True) as desk:
+        after = rollouts.pause(desk, found(desk, rollout).id, reason=reason)
     console.done(headline(after), rollout_fields(after))
 
 
@@ -106,15 +118,14 @@ def resume_command(console: Console, *, rollout: str) -> None:
 
     From now on only new failures count towards a halt.
     """
-    from ota_server.rollouts import rollout as steering  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import rollouts  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database:
-        with database.read() as connection:
-            one = found(connection, rollout)
-        if one.state is RolloutState.HALTED:
-            console.confirm(f"{one.reason}; go on nevertheless")
-        with database.begin() as connection:
-            after = steering.resume(connection, one.id, now=console.now)
+    with console.desk() as desk:
+        one = found(desk, rollout)
+    if one.state is RolloutState.HALTED:
+        console.confirm(f"{one.reason}; go on nevertheless")
+    with console.desk(write=True) as desk:
+        after = rollouts.resume(desk, one.id, seen=one.state)
     console.done(headline(after), rollout_fields(after))
 
 
@@ -128,15 +139,32 @@ def abort_command(console: Console, *, rollout: str, reason: str) -> None:
 
     Devices that have the release in a slot already go on with it.
     """
-    from ota_server.rollouts import rollout as steering  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import rollouts  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database:
-        with database.read() as connection:
-            one = found(connection, rollout)
-        console.confirm(f"end rollout {one.product}/{one.name}")
-        with database.begin() as connection:
-            after = steering.abort(connection, one.id, reason=reason, now=console.now)
+    with console.desk() as desk:
+        one = found(desk, rollout)
+    console.confirm(f"end rollout {one.product}/{one.name}")
+    with console.desk(write=True) as desk:
+        after = rollouts.abort(desk, one.id, reason=reason)
     console.done(headline(after), rollout_fields(after))
+
+
+@rollout_group.command("consent")
+@rollout_argument
+@click.argument("device")
+@fleet_options
+def consent_command(console: Console, *, rollout: str, device: str) -> None:
+    """Agree to ROLLOUT in the name of the owner of DEVICE.
+
+    For an owner who has told a person and not the device; the audit log has who says so.
+    """
+    from ota_server.operations import rollouts  # noqa: PLC0415 - help must start fast
+
+    with console.desk(write=True) as desk:
+        after = rollouts.consent(desk, found(desk, rollout).id, device)
+    console.done(
+        f"{device} is given {after.product} {after.version} without a question", rollout_fields(after)
+    )
 
 
 @rollout_group.command("retry")
@@ -148,10 +176,10 @@ def retry_command(
     console: Console, *, rollout: str, states: tuple[str, ...], devices: tuple[str, ...]
 ) -> None:
     """Try again on devices that failed, fell back or were silent."""
-    from ota_server.rollouts import rollout as steering  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import rollouts  # noqa: PLC0415 - help must start fast
 
-    wanted = tuple(map(DeviceState, states)) or steering.RETRIED
-    with console.database() as database, database.begin() as connection:
-        one = found(connection, rollout)
-        again = steering.retry(connection, one.id, states=wanted, device_ids=devices, now=console.now)
+    wanted = tuple(map(DeviceState, states)) or rollouts.RETRIED
+    with console.desk(write=True) as desk:
+        one = found(desk, rollout)
+        again = rollouts.retry(desk, one.id, states=wanted, device_ids=devices)
     console.done(f"{again} devices try again", {"devices": again})

@@ -11,6 +11,7 @@ from ota_server.cli.group import fleet_options
 from ota_server.cli.options import DURATION, SHARE, TIME, VERSION, WINDOW
 from ota_server.cli.rollout_text import preview_fields, preview_text, rollout_fields, rollout_text
 from ota_server.rollouts.share import Share
+from ota_server.rollouts.states import RolloutState
 from ota_server.rollouts.windows import MaintenanceWindow
 
 if TYPE_CHECKING:
@@ -82,21 +83,18 @@ def create_command(console: Console, *, dry_run: bool, **given: object) -> None:
     The next wave opens when enough of the last one run the release. When too many of those that answered
     failed or fell back, the rollout halts by itself.
     """
-    from ota_server.rollouts import preview, rollout  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import rollouts  # noqa: PLC0415 - help must start fast
 
     plan = _plan(**given)  # type: ignore[arg-type] # as click's options say
-    catalog = console.catalog()
-    # read before the transaction: a store may be slow, and others wait for the lock
-    catalog.release(plan.product, plan.version)
-    with console.database() as database:
+    with console.desk(write=not dry_run, releases=True) as desk:
         if dry_run:
-            with database.read() as connection:
-                found = preview.preview(connection, plan, catalog=catalog, now=console.now)
+            found = rollouts.preview(desk, plan)
             console.show(preview_text(found), preview_fields(found))
             return
-        with database.begin() as connection:
-            made = rollout.create(connection, plan, catalog=catalog, now=console.now)
+        made = rollouts.create(desk, plan)
     console.done(rollout_text(made), rollout_fields(made))
+    if made.state is RolloutState.PROPOSED:
+        click.echo("it waits for another person's `ota-server rollout approve`", err=True)
     if not any(wave.members for wave in made.waves):
         click.echo("no device is in it; --dry-run says who is left out, and why", err=True)
 

@@ -8,8 +8,8 @@ from ota_server.cli.console import table
 from ota_server.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
+    from ota_server.operations.desk import Desk
+    from ota_server.rollouts.approval import Approval
     from ota_server.rollouts.preview import Preview
     from ota_server.rollouts.rollout_view import Rollout
 
@@ -17,21 +17,19 @@ _WAVE_HEADS = ("wave", "takes", "devices", "waiting", "updating", "succeeded", "
 _EXAMPLES_MOST = 5
 
 
-def found(connection: "Connection", text: str) -> "Rollout":
+def found(desk: "Desk", text: str) -> "Rollout":
     """The rollout that the command line names: by its id, or as PRODUCT/NAME.
 
     Raises:
         NotFoundError: there is none.
     """
-    from ota_server.rollouts import rollout_view  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import rollouts  # noqa: PLC0415 - help must start fast
 
     product, slash, name = text.partition("/")
     # too long a number is none that the database could hold
     number = int(text) if text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004 - as said
     try:
-        if slash:
-            return rollout_view.named(connection, product, name)
-        return rollout_view.find(connection, number)
+        return rollouts.named(desk, product, name) if slash else rollouts.find(desk, number)
     except NotFoundError as e:
         raise NotFoundError(
             f"expected the id of a rollout or PRODUCT/NAME, got {text[:130]!r}; "
@@ -122,3 +120,14 @@ def preview_fields(preview: "Preview") -> dict[str, object]:
         "excluded": [asdict(one) for one in preview.excluded],
         "reasons": preview.reasons(),
     }
+
+
+def approval_text(approval: "Approval | None") -> str:
+    """Who made a rollout, and who agreed to it."""
+    if approval is None:
+        return "made by -"
+    made = f"made by {approval.asked_by}"
+    if approval.verdict is None:
+        return made
+    comment = f" ({approval.comment})" if approval.comment else ""
+    return f"{made}, {approval.verdict} by {approval.decided_by}{comment}"

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ota_server.cli.console import Console, plain, printable
+from ota_server.cli.console import Console, printable
 from ota_server.cli.group import fleet_options
 from ota_server.cli.rollout_text import found, headline, rollout_fields
+from ota_server.plain import plain
 from ota_server.rollouts.states import RolloutState
 
 if TYPE_CHECKING:
@@ -41,16 +42,15 @@ def watch_command(console: Console, *, rollout: str, every: float) -> None:
     change.
     """
     shown = ""
-    with console.database() as database:
-        while True:
-            with database.read() as connection:
-                one = found(connection, rollout)
-            if headline(one) != shown:
-                shown = headline(one)
-                _show(console, one)
-            if one.state in _ENDS:
-                break
-            time.sleep(every)
+    while True:
+        with console.desk() as desk:
+            one = found(desk, rollout)
+        if headline(one) != shown:
+            shown = headline(one)
+            _show(console, one)
+        if one.state in _ENDS:
+            break
+        time.sleep(every)
     if sys.stdout.isatty() and not console.as_json:
         click.echo()
     click.get_current_context().exit(_ENDS[one.state])

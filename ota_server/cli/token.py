@@ -36,18 +36,11 @@ def issue_command(
 
     It is shown this once, on stdout.
     """
-    from ota_server.devices import tokens  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import enrolment_tokens  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database, database.begin() as connection:
-        issued = tokens.issue(
-            connection,
-            product=product,
-            device_ids=device_ids,
-            uses=uses,
-            lifetime=lifetime,
-            tags=tags,
-            rekey=rekey,
-            now=console.now,
+    with console.desk(write=True) as desk:
+        issued = enrolment_tokens.issue(
+            desk, product, device_ids=device_ids, uses=uses, lifetime=lifetime, tags=tags, rekey=rekey
         )
     # the token alone on stdout, so that it can go into a file unseen
     console.show(issued.token, issued)
@@ -61,10 +54,10 @@ def list_command(console: Console) -> None:
 
     The tokens themselves are not kept.
     """
-    from ota_server.devices import tokens  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import enrolment_tokens  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database, database.read() as connection:
-        found = tokens.listed(connection, console.now)
+    with console.desk() as desk:
+        found = enrolment_tokens.listed(desk)
     heads = ("id", "product", "devices", "uses left", "expires", "tags", "rekey")
     rows = [
         (t.id, t.product, t.device_ids, t.uses_left, t.expires_at, t.tags, "yes" if t.rekey else "no")
@@ -78,8 +71,8 @@ def list_command(console: Console) -> None:
 @fleet_options
 def withdraw_command(console: Console, *, token_id: int) -> None:
     """Make token ID void; devices that it enrolled stay."""
-    from ota_server.devices import tokens  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import enrolment_tokens  # noqa: PLC0415 - help must start fast
 
-    with console.database() as database, database.begin() as connection:
-        tokens.withdraw(connection, token_id)
+    with console.desk(write=True) as desk:
+        enrolment_tokens.withdraw(desk, token_id)
     console.done(f"token {token_id} is void", {"id": token_id})

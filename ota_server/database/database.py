@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ota_client.errors import ConfigError
+from ota_server.database.last import begin_last, follow_savepoints, run_last
 from ota_server.database.threads import DatabaseThreads
 from ota_server.errors import DatabaseUnavailableError, InvalidError
 
@@ -43,6 +44,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _parse(url)
         self.engine = _open(self.url)
+        follow_savepoints(self.engine)
         self.threads = DatabaseThreads(_SQLITE_THREADS if self.is_sqlite else _POSTGRESQL_THREADS)
 
     @property
@@ -60,7 +62,9 @@ class Database:
             InvalidError: it was given half a character, say, or too large a number.
         """
         with self._transaction(sqlite_begin="BEGIN IMMEDIATE") as connection:
+            begin_last(connection)
             yield connection
+            run_last(connection)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -107,11 +111,13 @@ def _parse(url: str) -> URL:
 
 
 def _open(url: URL) -> Engine:
+    # hidden: what was to be written may be somebody's, and a traceback goes to the log
     if url.get_backend_name() != "sqlite":
-        engine = create_engine(url, pool_pre_ping=True, connect_args=_connect_args(url))
+        connect_args = _connect_args(url)
+        engine = create_engine(url, pool_pre_ping=True, connect_args=connect_args, hide_parameters=True)
         event.listen(engine, "connect", _bound_waits)
         return engine
-    engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
+    engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000}, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

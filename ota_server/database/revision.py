@@ -8,7 +8,7 @@ from ota_server.database.database import Database
 from ota_server.errors import SchemaError
 
 # the newest of migrations/; their numbers rise
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 
 
 def revision_of(connection: Connection) -> str | None:

@@ -14,7 +14,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
@@ -22,15 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from ota_server.database.metadata import metadata
 
 # states of a rollout's device in which it may still get an assignment, or has one
 OPEN_STATES = ("pending", "assigned", "downloading", "installed", "trial")
@@ -38,6 +29,11 @@ OPEN_STATES = ("pending", "assigned", "downloading", "installed", "trial")
 IN_FLIGHT_STATES = ("assigned", "downloading", "installed", "trial")
 
 _OPEN = text(f"state IN {OPEN_STATES}")
+# word for word as queries have it, so that SQLite sees that an index fits
+IS_BAD = text("rollout_devices.state IN ('failed', 'fell_back')")
+HAS_FALLEN_BACK = text("rollout_devices.state = 'fell_back'")
+_BAD = text("state IN ('failed', 'fell_back')")
+_FELL_BACK = text("state = 'fell_back'")
 _DEVICE = "devices.pk"
 _ROLLOUT = "rollouts.id"
 
@@ -67,7 +63,7 @@ devices = Table(
     Column("certificate_expires_at", BigInteger, nullable=False),
     Column("tags", Text, nullable=False, server_default="[]"),
     # what the device last said of itself; NULL before its first check-in
-    Column("running_version", String(64), index=True),
+    Column("running_version", String(64)),
     Column("rollback_index", BigInteger),
     Column("root_version", BigInteger),
     Column("phase", String(16)),
@@ -76,6 +72,8 @@ devices = Table(
     Column("failed_at", Text, nullable=False, server_default="[]"),
     Column("penalty_until", BigInteger, nullable=False, server_default="0"),
     Index(None, "product", "device_id"),
+    # pages of those that run something, such as a release with a weakness
+    Index(None, "running_version", "product", "device_id"),
     sqlite_autoincrement=True,
 )
 
@@ -247,5 +245,18 @@ rollout_devices = Table(
     Index(None, "rollout_id", "wave", "state"),
     # what a check-in looks up: few rows, whatever has been rolled out before
     Index("ix_rollout_devices_open", "device_pk", postgresql_where=_OPEN, sqlite_where=_OPEN),
+    # what went wrong, for pages: few rows, and none while all goes well
+    Index(
+        "ix_rollout_devices_bad",
+        *("rollout_id", "state", "code", "device_pk"),
+        postgresql_where=_BAD,
+        sqlite_where=_BAD,
+    ),
+    Index(
+        "ix_rollout_devices_fell_back",
+        *("rollout_id", "changed_at"),
+        postgresql_where=_FELL_BACK,
+        sqlite_where=_FELL_BACK,
+    ),
     sqlite_autoincrement=True,
 )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, update
 from ota_client.protocol import CheckIn
 from ota_server.database.product_lock import share_product
 from ota_server.database.schema import devices, groups
-from ota_server.devices import membership
+from ota_server.devices import membership, version_counts
 from ota_server.devices.device_facts import facts_of
 from ota_server.devices.group_query import DeviceFacts, parse
 from ota_server.rollouts import joining
@@ -34,13 +34,14 @@ def record_check_in(connection: Connection, device_pk: int, check_in: CheckIn, *
         "phase": check_in.phase,
         "root_version": check_in.root_version,
     }
-    columns = [devices.c[name] for name in said]
+    columns = [devices.c[name] for name in ("product", *said)]
     known = connection.execute(
         select(*columns).where(devices.c.pk == device_pk).with_for_update(key_share=True)
     ).first()
-    if known is None or known._asdict() == said:
+    if known is None or all(getattr(known, name) == value for name, value in said.items()):
         return
     connection.execute(update(devices).where(devices.c.pk == device_pk).values(said))
+    version_counts.moved(connection, known.product, known.running_version, str(check_in.running))
     if any(getattr(known, name) != said[name] for name in _ASKED_FOR):
         changed(connection, device_pk, now=now)
 

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Row, insert, update
 
 from ota_client.formats.strict import canonical_json
 from ota_server.database.schema import devices
-from ota_server.devices import denied
+from ota_server.devices import denied, version_counts
 from ota_server.devices.events import DeviceEvent, note
+from ota_server.journal.event import Event, EventKind, record
 
 
 class DeviceStatus(StrEnum):
@@ -46,7 +47,9 @@ def add(
         "tags": canonical_json(list(tags)).decode(),
     }
     added = int(connection.execute(insert(devices).values(row).returning(devices.c.pk)).scalar_one())
+    version_counts.entered(connection, product)
     note(connection, added, DeviceEvent.ENROLLED, now=now)
+    _tell(connection, product, device_id, hardware_id, rekeyed=False, now=now)
     return added
 
 
@@ -62,9 +65,24 @@ def give_key(
     }
     connection.execute(update(devices).filter_by(pk=known.pk).values(changed))
     note(connection, known.pk, DeviceEvent.REKEYED, now=now)
+    _tell(connection, known.product, known.device_id, hardware_id, rekeyed=True, now=now)
 
 
 def set_expiry(connection: Connection, device_pk: int, expires_at: datetime) -> None:
     """Remember until when the newest certificate holds."""
     value = int(expires_at.timestamp())
     connection.execute(update(devices).filter_by(pk=device_pk).values(certificate_expires_at=value))
+
+
+def _tell(
+    connection: Connection,
+    product: str,
+    device_id: str,
+    hardware_id: str,
+    *,
+    rekeyed: bool,
+    now: datetime,
+) -> None:
+    document = {"hardware_id": hardware_id, "rekeyed": rekeyed}
+    told = Event(EventKind.DEVICE_ENROLLED, document, product=product, device_id=device_id)
+    record(connection, told, now=now)

@@ -11,10 +11,12 @@ from sqlalchemy.exc import IntegrityError
 from ota_client.formats.strict import NAME_RULE, format_time, is_name
 from ota_server.database.product_lock import hold_product
 from ota_server.database.schema import groups, rollouts
+from ota_server.database.scope import Products, within
 from ota_server.devices import membership
 from ota_server.devices.device import Device
-from ota_server.devices.device import listed as listed_devices
 from ota_server.devices.device_facts import matching
+from ota_server.devices.device_list import DeviceFilter
+from ota_server.devices.device_list import listed as listed_devices
 from ota_server.devices.group_query import Query, parse
 from ota_server.errors import ConflictError, InvalidError, NotFoundError
 from ota_server.page import Page, check_limit
@@ -150,9 +152,12 @@ def find(connection: Connection, product: str, name: str) -> Group:
     return _group(row)
 
 
-def listed(connection: Connection, *, product: str | None = None) -> tuple[Group, ...]:
-    """The groups, by product and name."""
+def listed(
+    connection: Connection, *, products: Products, product: str | None = None
+) -> tuple[Group, ...]:
+    """The groups of these products (B10), or of this one, by product and name."""
     query = select(groups).order_by(groups.c.product, groups.c.name)
+    query = query.where(within(groups.c.product, products))
     if product is not None:
         query = query.where(groups.c.product == product)
     return tuple(map(_group, connection.execute(query)))
@@ -167,8 +172,9 @@ def members(
         NotFoundError: the product has no such group.
         InvalidError: the limit or the cursor cannot be one.
     """
-    group = find(connection, product, name)
-    return listed_devices(connection, group=group.id, after=after, limit=limit)
+    find(connection, product, name)
+    wanted = DeviceFilter(product=product, group=name)
+    return listed_devices(connection, wanted, products=None, after=after, limit=limit)
 
 
 def preview(connection: Connection, *, product: str, query: str, limit: int = 20) -> Matches:

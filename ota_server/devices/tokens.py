@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from ota_client.formats.strict import NAME_LONGEST, NAME_RULE, canonical_json, is_name
 from ota_server.database.schema import enrolment_tokens
+from ota_server.database.scope import Products, within
 from ota_server.errors import InvalidError, NotFoundError
 
 USES_MOST: Final = 100_000
@@ -109,25 +110,36 @@ def issue(
     return IssuedToken(token_id, token, expires_at)
 
 
-def listed(connection: Connection, now: datetime) -> tuple[Token, ...]:
-    """The tokens that have not expired, oldest first."""
+def listed(connection: Connection, now: datetime, *, products: Products) -> tuple[Token, ...]:
+    """The tokens of these products (B10) that have not expired, oldest first."""
     valid = select(enrolment_tokens).where(enrolment_tokens.c.expires_at > _seconds(now))
+    valid = valid.where(within(enrolment_tokens.c.product, products))
     return tuple(map(_token, connection.execute(valid.order_by(enrolment_tokens.c.id))))
 
 
-def withdraw(connection: Connection, token_id: int) -> None:
-    """Make a token void; devices that it enrolled stay.
+def with_id(connection: Connection, token_id: int, now: datetime, *, products: Products) -> Token:
+    """What is known of one token.
 
     Raises:
-        NotFoundError: there is none of that id.
+        NotFoundError: there is none of that id, or none of these products (B10).
     """
-    if not connection.execute(delete(enrolment_tokens).filter_by(id=token_id)).rowcount:
+    seen = within(enrolment_tokens.c.product, products)
+    valid = enrolment_tokens.c.expires_at > _seconds(now)
+    row = connection.execute(select(enrolment_tokens).filter_by(id=token_id).where(seen, valid)).first()
+    if row is None:
         raise NotFoundError(f"expected the id of a token that has not expired, got {token_id}")
+    return _token(row)
 
 
-def withdraw_for(connection: Connection, device_id: str) -> int:
-    """Make those void that are for this device id alone; returns how many."""
-    return connection.execute(delete(enrolment_tokens).filter_by(device_ids=device_id)).rowcount
+def withdraw(connection: Connection, token_id: int) -> None:
+    """Make a token void; devices that it enrolled stay."""
+    connection.execute(delete(enrolment_tokens).filter_by(id=token_id))
+
+
+def withdraw_for(connection: Connection, device_id: str, product: str | None = None) -> int:
+    """Make those void that are for this device id alone, of its product or of all; returns how many."""
+    mine = {"device_ids": device_id} | ({"product": product} if product is not None else {})
+    return connection.execute(delete(enrolment_tokens).filter_by(**mine)).rowcount
 
 
 def find(connection: Connection, token: str, now: datetime) -> Token | None:

@@ -1,6 +1,7 @@
 """Which store the settings name."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from ota_client.errors import ConfigError
@@ -29,3 +30,25 @@ def open_store(published: Path | None, bucket: BucketSettings | None) -> FileSto
     if published is None:
         raise ConfigError("expected --published DIR, or a bucket in the table [files], got neither")
     return PublishedFolder(published)
+
+
+class LateStore:
+    """The store's small files; it is opened when the first is read. Many commands read none.
+
+    Args:
+        settings: reads what ``open_store`` takes.
+    """
+
+    def __init__(self, settings: Callable[[], tuple[Path | None, BucketSettings | None]]) -> None:
+        self._settings = settings
+        self._store: FileStore | None = None
+
+    def read_small(self, name: str, most_bytes: int) -> bytes:
+        """Read a whole file; see ``ota_server.files.store.FileStore``.
+
+        Raises:
+            ConfigError: the store's settings cannot be used.
+        """
+        if self._store is None:
+            self._store = open_store(*self._settings())
+        return self._store.read_small(name, most_bytes)

@@ -5,6 +5,7 @@ is seen to be there, ``timestamp.json``. Cut anywhere, the bucket still serves w
 only what is missing is sent.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Final
 from ota_server.errors import ConflictError, InvalidError, NotPublishedError, PublishedFolderError
 from ota_server.files.bucket import Bucket, BucketObject
 from ota_server.files.completeness import check_complete, timestamp_version
-from ota_server.files.folder import PublishedFolder
+from ota_server.files.folder import PublishedFile, PublishedFolder
 from ota_server.files.local_file import LocalFile
 from ota_server.files.name import parts_of, sha256_in
 
@@ -70,6 +71,39 @@ def plan(published: Path, bucket: Bucket, *, force: bool) -> Upload:
     send = [file for file in files if not _is_there(file, there, bucket, force=force)]
     send.sort(key=_order)
     return Upload(tuple(send), len(files) - len(send), there.get(_TIMESTAMP), version)
+
+
+def plan_staged(
+    staged: Mapping[str, Path], bucket: Bucket, seen_version: int, new_version: int
+) -> Upload:
+    """What sends the files of a verified upload.
+
+    Args:
+        staged: where they lie, by name.
+        bucket: where to.
+        seen_version: of the timestamp that was published when they were verified; 0 for none.
+        new_version: of their own.
+
+    Raises:
+        ConflictError: another timestamp is in the bucket by now.
+        PublishedFolderError: the disk or the bucket failed.
+    """
+    found = {one.name: one for one in bucket.objects("metadata")}.get(_TIMESTAMP)
+    there = bucket.read_whole(_TIMESTAMP, _SMALL_MOST_BYTES) if found else b""
+    if timestamp_version(there) != seen_version:
+        raise ConflictError(f"{_TIMESTAMP} in the bucket was replaced by someone else meanwhile")
+    files = sorted((_staged_file(name, path) for name, path in staged.items()), key=_order)
+    return Upload(tuple(files), 0, found, new_version)
+
+
+def _staged_file(name: str, path: Path) -> LocalFile:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        status = os.fstat(fd)
+    except OSError as e:
+        raise PublishedFolderError(f"{name} cannot be read: {e.strerror}") from e
+    with PublishedFile(status.st_size, status.st_mtime, "", fd) as file:
+        return LocalFile.read(name, path, file)
 
 
 def send(upload: Upload, bucket: Bucket, progress: Progress) -> None:

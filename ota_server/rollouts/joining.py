@@ -22,6 +22,17 @@ from ota_server.rollouts.waves import place_one
 _BATCH: Final = 1_000
 
 
+def rollouts_of(connection: Connection, group_id: int) -> list[int]:
+    """A group's rollouts that take devices, finished ones that stay open too, in the order of locks."""
+    # canonical JSON has one way to say it
+    stays_open = rollouts.c.plan.contains('"stays_open":true', autoescape=True)
+    finished = (rollouts.c.state == RolloutState.FINISHED.value) & stays_open
+    wanted = select(rollouts.c.id).where(
+        rollouts.c.group_id == group_id, or_(rollouts.c.state.in_(OPEN_ROLLOUTS), finished)
+    )
+    return list(connection.execute(wanted.order_by(rollouts.c.id)).scalars())
+
+
 def joined(connection: Connection, group_id: int, device_pk: int, *, now: datetime) -> None:
     """A device came into a group: it takes part in the group's rollouts, by its own hash.
 
@@ -38,7 +49,7 @@ def all_joined(
     connection: Connection, group_id: int, device_pks: Sequence[int], *, now: datetime
 ) -> None:
     """Many devices came into a group at once; see ``joined``."""
-    for rollout_id in _rollouts_of(connection, group_id):
+    for rollout_id in rollouts_of(connection, group_id):
         ledger = Ledger.open(connection, rollout_id)
         if ledger is None:
             continue
@@ -62,7 +73,7 @@ def left(connection: Connection, group_id: int, device_pk: int, *, now: datetime
 def all_left(connection: Connection, group_id: int, device_pks: Sequence[int], *, now: datetime) -> None:
     """Many devices went out of a group at once; see ``left``."""
     has_not_begun = rollout_devices.c.attempts == 0
-    for rollout_id in _rollouts_of(connection, group_id):
+    for rollout_id in rollouts_of(connection, group_id):
         ledger = Ledger.open(connection, rollout_id)
         if ledger is None:
             continue
@@ -89,17 +100,6 @@ def forget(connection: Connection, device_pk: int, *, now: datetime) -> None:
             ledger.remove(latest)
             settle(ledger, now=now)
             ledger.save(now=now)
-
-
-def _rollouts_of(connection: Connection, group_id: int) -> list[int]:
-    """The group's rollouts that take devices, in the order of locks."""
-    # canonical JSON has one way to say it
-    stays_open = rollouts.c.plan.contains('"stays_open":true', autoescape=True)
-    finished = (rollouts.c.state == RolloutState.FINISHED.value) & stays_open
-    wanted = select(rollouts.c.id).where(
-        rollouts.c.group_id == group_id, or_(rollouts.c.state.in_(OPEN_ROLLOUTS), finished)
-    )
-    return list(connection.execute(wanted.order_by(rollouts.c.id)).scalars())
 
 
 def _join(connection: Connection, ledger: Ledger, device_pks: Sequence[int], now: datetime) -> None:

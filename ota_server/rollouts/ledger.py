@@ -23,10 +23,12 @@ from sqlalchemy import (
 )
 
 from ota_server.database.schema import OPEN_STATES, rollout_devices, rollout_waves, rollouts
-from ota_server.errors import DatabaseUnavailableError, InvalidError
+from ota_server.errors import DatabaseUnavailableError, InvalidError, NotFoundError
+from ota_server.journal.event import record
 from ota_server.rollouts.counts import WaveCounts
 from ota_server.rollouts.plan import RolloutPlan
 from ota_server.rollouts.states import IN_FLIGHT, DeviceState, Event, RolloutState, after
+from ota_server.rollouts.telling import TOLD, told
 
 _COUNTERS: Final = tuple(field.name for field in fields(WaveCounts) if field.name != "number")
 _BATCH: Final = 5_000
@@ -120,6 +122,7 @@ class Ledger:
         self.state = RolloutState(row.state)
         self.wave = int(row.wave)
         self.reason = str(row.reason)
+        self._happened: list[Event] = []
 
     @classmethod
     def open(cls, connection: Connection, rollout_id: int, *, skip_locked: bool = False) -> Self | None:
@@ -167,6 +170,11 @@ class Ledger:
             ConflictError: that cannot happen in the state that it is in.
         """
         self.state, self.reason = after(self.state, event), reason
+        self._happened.append(event)
+
+    def withdraw_pending(self, *, now: datetime) -> None:
+        """Let those that wait wait no more."""
+        self.move_all([DeviceState.PENDING], DeviceState.WITHDRAWN, now=now)
 
     def move(self, place: Place, state: DeviceState, *, now: datetime, **values: object) -> None:
         """Change the state of one device, and what else its row says."""
@@ -224,7 +232,7 @@ class Ledger:
         self._count(place.wave, place.state, None)
 
     def save(self, *, now: datetime) -> None:
-        """Write the counters and the rollout as they are now."""
+        """Write the counters and the rollout as they are now, and tell what happened to it."""
         for number, wave in self.waves.items():
             if wave != self._saved[number]:
                 counters = {name: getattr(wave, name) for name in _COUNTERS}
@@ -244,9 +252,24 @@ class Ledger:
             }
         if changed:
             self._connection.execute(update(rollouts).filter_by(id=self.id).values(changed))
+        for kind in filter(None, map(TOLD.get, self._happened)):
+            record(self._connection, told(self, kind), now=now)
+        self._happened.clear()
 
     def _count(self, wave: int, old: DeviceState | None, new: DeviceState | None) -> None:
         self.waves[wave] = self.waves[wave].moved(old, new)
+
+
+def open_ledger(connection: Connection, rollout_id: int) -> Ledger:
+    """Lock a rollout.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    ledger = Ledger.open(connection, rollout_id)
+    if ledger is None:
+        raise NotFoundError(f"expected the id of a rollout, got {rollout_id}")
+    return ledger
 
 
 def open_places(connection: Connection, device_pk: int) -> list[Place]:

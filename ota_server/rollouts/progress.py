@@ -12,6 +12,13 @@ _NOBODY: Final = "no device was left to take part"
 _JUDGED: Final = (RolloutState.RUNNING, RolloutState.PAUSED)
 
 
+def start_if_due(ledger: Ledger, *, now: datetime) -> None:
+    """Start a scheduled rollout whose time has come."""
+    if ledger.state is RolloutState.SCHEDULED and ledger.starts_at <= now.timestamp():
+        ledger.happen(Event.START)
+        settle(ledger, now=now)
+
+
 def settle(ledger: Ledger, *, now: datetime) -> None:
     """Draw the conclusions in the transaction that changed the counters.
 

@@ -10,12 +10,14 @@ from sqlalchemy.exc import IntegrityError
 
 from ota_server.database.product_lock import hold_product
 from ota_server.database.schema import devices, rollout_devices, rollout_waves, rollouts
-from ota_server.errors import ConflictError, InvalidError, NotFoundError
+from ota_server.errors import ConflictError, InvalidError
+from ota_server.journal.event import EventKind, record
 from ota_server.rollouts.conditions import is_met
 from ota_server.rollouts.eligibility import Standing
-from ota_server.rollouts.ledger import Ledger
+from ota_server.rollouts.ledger import Ledger, open_ledger
+from ota_server.rollouts.members import Member, members
 from ota_server.rollouts.plan import RolloutPlan
-from ota_server.rollouts.progress import advance, open_elsewhere, recall, settle
+from ota_server.rollouts.progress import advance, open_elsewhere, recall, settle, start_if_due
 from ota_server.rollouts.recruiting import (
     Catalog,
     Recruit,
@@ -24,8 +26,9 @@ from ota_server.rollouts.recruiting import (
     recruit,
     with_releases,
 )
-from ota_server.rollouts.rollout_view import Member, Rollout, find, listed, members, named
+from ota_server.rollouts.rollout_view import Rollout, find, listed, named
 from ota_server.rollouts.states import BAD, DeviceState, Event, RolloutState
+from ota_server.rollouts.telling import told
 from ota_server.rollouts.waves import rollout_salt
 
 __all__ = (
@@ -47,13 +50,21 @@ RETRIED: Final = (*BAD, DeviceState.SILENT)
 _BATCH: Final = 5_000
 
 
-def create(connection: Connection, plan: RolloutPlan, *, catalog: Catalog, now: datetime) -> Rollout:
-    """Make a rollout; it starts at once unless the plan says when.
+def create(
+    connection: Connection,
+    plan: RolloutPlan,
+    *,
+    catalog: Catalog,
+    proposed_by: str | None = None,
+    now: datetime,
+) -> Rollout:
+    """Make a rollout; it starts at once unless the plan says when, or somebody has to agree first.
 
     Args:
         connection: in a transaction that writes.
         plan: what the operator wants.
         catalog: the published releases.
+        proposed_by: who proposes it, such as ``operator:mia``: it waits for another one's approval.
         now: UTC.
 
     Raises:
@@ -69,13 +80,15 @@ def create(connection: Connection, plan: RolloutPlan, *, catalog: Catalog, now: 
     recruits = recruit(connection, whole, group_id, now=now)
     check_waves(whole, recruits)
     taken = _hold(connection, recruits.taken)
-    rollout_id = _insert(connection, whole, group_id, now)
+    state = RolloutState.SCHEDULED if proposed_by is None else RolloutState.PROPOSED
+    rollout_id = _insert(connection, whole, group_id, state, now)
     _insert_members(connection, rollout_id, whole, taken, now)
-    ledger = _open(connection, rollout_id)
-    if ledger.starts_at <= now.timestamp():
-        ledger.happen(Event.START)
-        settle(ledger, now=now)
-        ledger.save(now=now)
+    ledger = open_ledger(connection, rollout_id)
+    if proposed_by is not None:
+        proposal = told(ledger, EventKind.ROLLOUT_PROPOSED, asked_by=proposed_by)
+        record(connection, proposal, now=now)
+    start_if_due(ledger, now=now)
+    ledger.save(now=now)
     return find(connection, rollout_id)
 
 
@@ -86,18 +99,28 @@ def pause(connection: Connection, rollout_id: int, *, reason: str = "", now: dat
         NotFoundError: there is no such rollout.
         ConflictError: its state does not allow it, as in all that follow.
     """
-    ledger = _open(connection, rollout_id)
+    ledger = open_ledger(connection, rollout_id)
     ledger.happen(Event.PAUSE, reason)
     ledger.save(now=now)
     return find(connection, rollout_id)
 
 
-def resume(connection: Connection, rollout_id: int, *, now: datetime) -> Rollout:
+def resume(
+    connection: Connection, rollout_id: int, *, seen: RolloutState | None = None, now: datetime
+) -> Rollout:
     """Go on, in spite of what has failed so far: halt conditions look at what comes from now on.
 
     A wave in which nobody is left to answer is over then, though its success condition does not hold.
+
+    Args:
+        connection: in a transaction that writes.
+        rollout_id: which.
+        seen: the state in which whoever decided saw it: one that has halted since is not resumed.
+        now: UTC.
     """
-    ledger = _open(connection, rollout_id)
+    ledger = open_ledger(connection, rollout_id)
+    if seen is not None and ledger.state is not seen:
+        raise ConflictError(f"the rollout was {seen} and is {ledger.state} now; look at it again")
     was_halted = ledger.state is RolloutState.HALTED
     ledger.happen(Event.RESUME)
     if was_halted:
@@ -112,9 +135,9 @@ def resume(connection: Connection, rollout_id: int, *, now: datetime) -> Rollout
 
 def abort(connection: Connection, rollout_id: int, *, reason: str = "", now: datetime) -> Rollout:
     """End it: who waits, or has nothing in its slot yet, gets nothing; who has installed goes on."""
-    ledger = _open(connection, rollout_id)
+    ledger = open_ledger(connection, rollout_id)
     ledger.happen(Event.ABORT, reason)
-    ledger.move_all([DeviceState.PENDING], DeviceState.WITHDRAWN, now=now)
+    ledger.withdraw_pending(now=now)
     recall(ledger, now=now)
     ledger.save(now=now)
     return find(connection, rollout_id)
@@ -143,7 +166,7 @@ def retry(
     """
     if not set(states) <= set(RETRIED):
         raise InvalidError(f"states: expected some of {', '.join(RETRIED)}, got {', '.join(states)}")
-    ledger = _open(connection, rollout_id)
+    ledger = open_ledger(connection, rollout_id)
     if ledger.state is RolloutState.ABORTED:
         raise ConflictError("the rollout is aborted: expected one that is not; make a new rollout")
     again = ledger.move_all(states, DeviceState.PENDING, _listened_to(device_ids), now=now)
@@ -160,13 +183,6 @@ def _listened_to(device_ids: Sequence[str]) -> ColumnElement[bool]:
     return mine.where(devices.c.device_id.in_(device_ids)) if device_ids else mine
 
 
-def _open(connection: Connection, rollout_id: int) -> Ledger:
-    ledger = Ledger.open(connection, rollout_id)
-    if ledger is None:
-        raise NotFoundError(f"expected the id of a rollout, got {rollout_id}")
-    return ledger
-
-
 def _is_spent(ledger: Ledger) -> bool:
     """Whether nobody is left to answer in the open wave, and it has not gone well."""
     if not ledger.wave:
@@ -176,14 +192,16 @@ def _is_spent(ledger: Ledger) -> bool:
     return is_over and not is_met(ledger.plan.wave(ledger.wave), counts)
 
 
-def _insert(connection: Connection, plan: RolloutPlan, group_id: int, now: datetime) -> int:
+def _insert(
+    connection: Connection, plan: RolloutPlan, group_id: int, state: RolloutState, now: datetime
+) -> int:
     seconds = int(now.timestamp())
     row = {
         "product": plan.product,
         "name": plan.name,
         "version": str(plan.version),
         "group_id": group_id,
-        "state": RolloutState.SCHEDULED.value,
+        "state": state.value,
         "plan": plan.to_json(),
         "salt": rollout_salt(plan.product, plan.name),
         "priority": plan.priority,

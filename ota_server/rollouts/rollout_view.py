@@ -8,13 +8,14 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, func, select
 
 from ota_client.formats.version import Version
-from ota_server.database.schema import devices, groups, rollout_devices, rollout_waves, rollouts
+from ota_server.database.schema import groups, rollout_waves, rollouts
+from ota_server.database.scope import Products, within
 from ota_server.errors import InvalidError, NotFoundError
 from ota_server.page import Page, check_limit
 from ota_server.rollouts.counts import WaveCounts
 from ota_server.rollouts.ledger import read_plan
 from ota_server.rollouts.plan import RolloutPlan
-from ota_server.rollouts.states import DeviceState, RolloutState
+from ota_server.rollouts.states import RolloutState
 
 _CURSOR_LONGEST: Final = 11
 _COUNTERS: Final = tuple(rollout_waves.c[field.name] for field in fields(WaveCounts))
@@ -51,26 +52,6 @@ class Rollout:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A device in a rollout.
-
-    Attributes:
-        attempts: how often it was given the release.
-        version: what it was given last; None before, and after a stepping stone.
-        code: of the error that it reported last, or of the server's reason not to offer it.
-    """
-
-    device_id: str
-    wave: int
-    state: DeviceState
-    attempts: int
-    version: Version | None
-    consented: bool
-    code: str
-    changed_at: datetime
-
-
 def find(connection: Connection, rollout_id: int) -> Rollout:
     """One rollout.
 
@@ -79,8 +60,13 @@ def find(connection: Connection, rollout_id: int) -> Rollout:
     """
     row = connection.execute(_rollouts().where(rollouts.c.id == rollout_id)).first()
     if row is None:
-        raise NotFoundError(f"expected the id of a rollout, got {rollout_id}")
+        raise unknown(rollout_id)
     return _read(connection, [row])[0]
+
+
+def unknown(rollout_id: int) -> NotFoundError:
+    """There is no such rollout, or none that the asker may see: to both the same (B10)."""
+    return NotFoundError(f"expected the id of a rollout, got {rollout_id}")
 
 
 def named(connection: Connection, product: str, name: str) -> Rollout:
@@ -95,6 +81,7 @@ def named(connection: Connection, product: str, name: str) -> Rollout:
 def listed(
     connection: Connection,
     *,
+    products: Products,
     product: str | None = None,
     states: Sequence[RolloutState] = (),
     after: str | None = None,
@@ -104,6 +91,7 @@ def listed(
 
     Args:
         connection: to read from.
+        products: of these alone (B10).
         product: of this one only.
         states: in one of these only; none for all.
         after: the cursor of the page before.
@@ -113,7 +101,9 @@ def listed(
         InvalidError: the limit or the cursor is none.
     """
     check_limit(limit)
-    where = [rollouts.c.product == product] if product is not None else []
+    where = [within(rollouts.c.product, products)]
+    if product is not None:
+        where.append(rollouts.c.product == product)
     if states:
         where.append(rollouts.c.state.in_(states))
     total = connection.execute(select(func.count()).select_from(rollouts).where(*where)).scalar_one()
@@ -122,42 +112,6 @@ def listed(
     rows = connection.execute(wanted).all()
     items = tuple(_read(connection, rows[:limit]))
     return Page(items, total, str(items[-1].id) if len(rows) > limit else None)
-
-
-def members(
-    connection: Connection,
-    rollout_id: int,
-    *,
-    state: DeviceState | None = None,
-    after: str | None = None,
-    limit: int = 100,
-) -> Page[Member]:
-    """A rollout's devices, in the order in which they became members.
-
-    Args:
-        connection: to read from.
-        rollout_id: which rollout.
-        state: in this state only.
-        after: the cursor of the page before.
-        limit: how many at most.
-
-    Raises:
-        NotFoundError: there is no such rollout.
-        InvalidError: the limit or the cursor is none.
-    """
-    check_limit(limit)
-    find(connection, rollout_id)
-    mine = [rollout_devices.c.rollout_id == rollout_id]
-    if state is not None:
-        mine.append(rollout_devices.c.state == state.value)
-    total = connection.execute(
-        select(func.count()).select_from(rollout_devices).where(*mine)
-    ).scalar_one()
-    page = [rollout_devices.c.id > _cursor(after)] if after is not None else []
-    wanted = select(*rollout_devices.c, devices.c.device_id).join(devices).where(*mine, *page)
-    rows = connection.execute(wanted.order_by(rollout_devices.c.id).limit(limit + 1)).all()
-    items = tuple(map(_member, rows[:limit]))
-    return Page(items, total, str(rows[limit - 1].id) if len(rows) > limit else None)
 
 
 def _rollouts() -> Any:  # noqa: ANN401 - SQLAlchemy types a select by its columns one by one
@@ -192,19 +146,6 @@ def _rollout(row: Row[*tuple[Any, ...]], waves: Iterable[WaveCounts]) -> Rollout
         changed_at=_at(row.changed_at),
         revision=row.revision,
         reason=row.reason,
-    )
-
-
-def _member(row: Row[*tuple[Any, ...]]) -> Member:
-    return Member(
-        device_id=row.device_id,
-        wave=row.wave,
-        state=DeviceState(row.state),
-        attempts=row.attempts,
-        version=Version.parse(row.version) if row.version is not None else None,
-        consented=row.consented,
-        code=row.code,
-        changed_at=_at(row.changed_at),
     )
 
 

@@ -13,6 +13,8 @@ from ota_server.errors import ConflictError
 class RolloutState(StrEnum):
     """Where a rollout is."""
 
+    # it waits for a second person's word
+    PROPOSED = "proposed"
     SCHEDULED = "scheduled"
     RUNNING = "running"
     PAUSED = "paused"
@@ -24,6 +26,8 @@ class RolloutState(StrEnum):
 class Event(StrEnum):
     """What moves a rollout; ``halt``, ``start``, ``finish`` and ``reopen`` happen by themselves."""
 
+    APPROVE = "approve"
+    REJECT = "reject"
     START = "start"
     PAUSE = "pause"
     RESUME = "resume"
@@ -37,6 +41,9 @@ class Event(StrEnum):
 _R = RolloutState
 
 ROLLOUT_TRANSITIONS: Final[dict[tuple[RolloutState, Event], RolloutState]] = {
+    (_R.PROPOSED, Event.APPROVE): _R.SCHEDULED,
+    (_R.PROPOSED, Event.REJECT): _R.ABORTED,
+    (_R.PROPOSED, Event.ABORT): _R.ABORTED,
     (_R.SCHEDULED, Event.START): _R.RUNNING,
     (_R.SCHEDULED, Event.ABORT): _R.ABORTED,
     (_R.RUNNING, Event.PAUSE): _R.PAUSED,
@@ -52,7 +59,7 @@ ROLLOUT_TRANSITIONS: Final[dict[tuple[RolloutState, Event], RolloutState]] = {
 }
 
 # what is not over: its devices may still be given a release, now or after a resume
-OPEN_ROLLOUTS: Final = (_R.SCHEDULED, _R.RUNNING, _R.PAUSED, _R.HALTED)
+OPEN_ROLLOUTS: Final = (_R.PROPOSED, _R.SCHEDULED, _R.RUNNING, _R.PAUSED, _R.HALTED)
 
 
 def after(state: RolloutState, event: Event) -> RolloutState:

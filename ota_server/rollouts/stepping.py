@@ -9,12 +9,11 @@ from sqlalchemy import Connection, exists, or_, select
 from ota_server.database.schema import device_seen, devices, rollout_devices, rollouts
 from ota_server.errors import DatabaseUnavailableError
 from ota_server.rollouts.ledger import Ledger
-from ota_server.rollouts.progress import recall, settle
+from ota_server.rollouts.progress import recall, settle, start_if_due
 from ota_server.rollouts.states import (
     IN_FLIGHT,
     OPEN_ROLLOUTS,
     DeviceState,
-    Event,
     RolloutState,
 )
 
@@ -61,8 +60,7 @@ def _step_one(connection: Connection, rollout_id: int, now: datetime) -> bool:
 
 
 def _do_what_is_due(ledger: Ledger, now: datetime) -> None:
-    if ledger.state is RolloutState.SCHEDULED and ledger.starts_at <= now.timestamp():
-        ledger.happen(Event.START)
+    start_if_due(ledger, now=now)
     if ledger.state in {RolloutState.HALTED, RolloutState.ABORTED}:
         # those whose report was being written at the moment of the halt
         recall(ledger, now=now)

@@ -1,16 +1,20 @@
 """The settings of ``ota-server serve``, complete."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from ota_client.errors import ConfigError
 from ota_server.files.settings import BucketSettings
 from ota_server.settings.fleet import FleetSettings, IdentitySource
+from ota_server.settings.operators import OperatorSettings
 from ota_server.settings.sources import Layers, Source, layers
+from ota_server.settings.uploads import UploadSettings
 
 _PORT_HIGHEST = 65535
+# nobody can go to these
+_EVERYWHERE = {None, "0.0.0.0", "::"}  # noqa: S104 - compared, not listened on
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class ServerSettings:
         metrics: ``/metrics`` is answered on every address, not on the Unix socket and loopback alone.
         bucket: where the published files lie, if not in a folder.
         fleet: None means files only.
+        operators: who steers it; None without a fleet.
+        uploads: publishing over the network.
     """
 
     published: Path | None
@@ -52,6 +58,17 @@ class ServerSettings:
     metrics: bool = False
     bucket: BucketSettings | None = None
     fleet: FleetSettings | None = None
+    operators: OperatorSettings | None = None
+    uploads: UploadSettings = field(default_factory=UploadSettings)
+
+    @property
+    def public_url(self) -> str:
+        """Under which people reach it, without a slash at the end."""
+        if self.operators is not None and self.operators.url is not None:
+            return self.operators.url
+        scheme = "http" if self.tls is None else "https"
+        host = "localhost" if self.host in _EVERYWHERE else self.host
+        return f"{scheme}://{f'[{host}]' if ':' in str(host) else host}:{self.port}"
 
     @classmethod
     def load(cls, flags: Mapping[str, object], environ: Mapping[str, str], config: Path | None) -> Self:
@@ -76,6 +93,7 @@ class ServerSettings:
         tls, listens = _tls(found)
         host = found.given("host", found.text, defaults.host)
         proxy = found.table("proxy")
+        fleet, operators = FleetSettings.read(found), OperatorSettings.read(found)
         return cls(
             published=published,
             bucket=bucket,
@@ -88,7 +106,9 @@ class ServerSettings:
             access_log=found.switch("access_log", default=defaults.access_log),
             json_log=found.switch("json_log", default=defaults.json_log),
             metrics=found.switch("metrics", default=defaults.metrics),
-            fleet=FleetSettings.read(found),
+            fleet=fleet,
+            operators=operators if fleet else None,
+            uploads=UploadSettings.read(found),
         )
 
 
@@ -98,11 +118,20 @@ def read_fleet(environ: Mapping[str, str], config: Path | None) -> FleetSettings
     Raises:
         ConfigError: a setting is wrong.
     """
+    return read_unchecked(environ, config).fleet
+
+
+def read_unchecked(environ: Mapping[str, str], config: Path | None) -> ServerSettings:
+    """What commands need beside the database: all settings, though a server might not run with them.
+
+    Raises:
+        ConfigError: a setting is wrong.
+    """
     found = layers({}, environ, config)
     settings = ServerSettings.unchecked(found)
     # a misspelt name must not pass for none at all
     found.finish()
-    return settings.fleet
+    return settings
 
 
 def read_files(

@@ -51,8 +51,9 @@ class AccessLog:
                 "sent_bytes": sent_bytes,
                 "duration_s": round(self._clock() - began_s, 3),
             }
-            device = scope.get("state", {}).get("device_id")
-            if device is not None:
-                fields["device"] = device
+            state = scope.get("state", {})
+            for field, name in (("device", "device_id"), ("actor", "actor")):
+                if name in state:
+                    fields[field] = state[name]
             text = "%(client)s %(method)s %(path)s %(status)s %(sent_bytes)s B %(duration_s)s s"
             _log.info(text, fields, extra={"fields": fields})

@@ -16,6 +16,8 @@ from ota_server.web.peer import EXTENSION, Peer
 
 # struct ucred of unix(7): process, user, group
 _UCRED = struct.Struct("3i")
+# RFC 4291, 2.5.5.2
+_IPV4_MAPPED = "::ffff:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: AsyncioTransport) -> None:  # type: ignore[override] # as in uvicorn
         """Take the connection, if there is room."""
         super().connection_made(transport)
+        self.client = _as_ipv4(self.client)
         if len(self.connections) > self.limits.connections_most:
             transport.abort()
         else:
@@ -121,6 +124,13 @@ class PeerProtocol(GuardedProtocol):
         """Hand it on with the request."""
         super().on_message_begin()
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item] # ours
+
+
+def _as_ipv4(client: tuple[str, int] | None) -> tuple[str, int] | None:
+    """A socket of both kinds writes 192.0.2.7 as ::ffff:192.0.2.7: all of IPv4 would be one network."""
+    if client is None or not client[0].startswith(_IPV4_MAPPED):
+        return client
+    return client[0].removeprefix(_IPV4_MAPPED), client[1]
 
 
 def _certificate(transport: AsyncioTransport) -> bytes | None:

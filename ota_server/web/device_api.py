@@ -30,7 +30,7 @@ from ota_server.rollouts.penalty import FleetRules
 from ota_server.web import openapi
 from ota_server.web.body import read_json
 from ota_server.web.device_answers import Caller, DeviceAnswers
-from ota_server.web.device_routes import DECODERS, ROUTES, Route
+from ota_server.web.device_routes import API, DECODERS, ROUTES, Route
 from ota_server.web.metrics import Metrics
 from ota_server.web.peer import PeerSource
 from ota_server.web.problem import problem_of
@@ -183,4 +183,4 @@ async def _send(send: Send, status: int, body: bytes | None) -> None:
 
 @lru_cache(1)
 def _document() -> bytes:
-    return openapi.document()
+    return openapi.document(API, ROUTES)

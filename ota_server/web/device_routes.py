@@ -8,58 +8,43 @@ import msgspec
 
 from ota_client import protocol
 from ota_server.web import shapes
+from ota_server.web.openapi import Api
+from ota_server.web.route import Json
+from ota_server.web.route import Route as AnyRoute
 
 OPENAPI: Final = f"{protocol.PREFIX}/openapi.json"
 
-_SMALL_BYTES: Final = 16 * 1024
 _LARGE_BYTES: Final = 64 * 1024
-_OF_ALL: Final = (
-    HTTPStatus.TOO_MANY_REQUESTS,
-    HTTPStatus.INTERNAL_SERVER_ERROR,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-)
 _OF_DEVICES: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-_OF_BODIES: Final = (
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.LENGTH_REQUIRED,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
+
+API: Final = Api(
+    "Ratchet device API",
+    "What devices and the update server say to each other. Who the device is, its client certificate "
+    "says (mutual TLS); only enrolment by a token goes without. An assignment is a hint: the device "
+    "verifies the release by its signatures.",
+    {"device": {"type": "mutualTLS"}},
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """A door.
+class Route(AnyRoute):
+    """A door of the device API; its name is the handler's.
 
     Attributes:
-        name: of the handler, and of the operation in the schema.
-        summary: what it is for.
-        status: of the good answer.
-        body: the shape of what is sent; None if nothing is.
-        answer: the shape of what is answered; None if nothing is.
-        most_bytes: of the body.
         of_devices: only for enrolled devices, by their certificate.
-        further: statuses that only this one gives.
     """
 
-    method: str
-    path: str
-    name: str
-    summary: str
-    status: HTTPStatus = HTTPStatus.OK
-    body: type[shapes.Shape] | None = None
-    answer: type[shapes.Shape] | None = None
-    most_bytes: int = _SMALL_BYTES
     of_devices: bool = True
-    further: tuple[HTTPStatus, ...] = ()
 
     @property
-    def problems(self) -> tuple[HTTPStatus, ...]:
-        """Every status that is no success."""
-        who = _OF_DEVICES if self.of_devices else ()
-        what = _OF_BODIES if self.body else ()
-        return tuple(sorted({*who, *what, *_OF_ALL, *self.further}))
+    def refusals(self) -> tuple[HTTPStatus, ...]:
+        """For who is no device, or one that was revoked."""
+        return _OF_DEVICES if self.of_devices else ()
+
+    @property
+    def security(self) -> list[Json]:
+        """A client certificate."""
+        return [{"device": []}] if self.of_devices else [{}, {"device": []}]
 
 
 ROUTES: Final = (

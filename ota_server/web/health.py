@@ -49,7 +49,9 @@ class Health:
         try:
             await self._store.check()
         except NotPublishedError:
-            return unavailable("metadata/timestamp.json is not published: run `ota-sign publish`.")
+            return unavailable(
+                "Nothing is published yet: metadata/timestamp.json is missing; run `ota-sign publish`."
+            )
         except PublishedFolderError as e:
             return unavailable(f"{e}.")
         return JSONResponse({"status": "ok"}, headers=_NO_STORE)

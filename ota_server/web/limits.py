@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ota_server.web.problem import problem, unavailable
 
 _URL_LONGEST = 2048
-# No door takes more; what is not read stands in the way of the next request.
+# No door but that of uploads takes more; what is not read stands in the way of the next request.
 BODY_MOST_BYTES = 64 * 1024
 _CLOSE = {"connection": "close"}
 
@@ -20,12 +20,21 @@ class Limits:
         app: the application.
         requests_most: requests at a time; more get 503 and when to try again.
         takes_bodies: whether it takes any.
+        body_most_bytes: of one.
     """
 
-    def __init__(self, app: ASGIApp, *, requests_most: int, takes_bodies: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        requests_most: int,
+        takes_bodies: bool = False,
+        body_most_bytes: int = BODY_MOST_BYTES,
+    ) -> None:
         self._app = app
         self._requests_most = requests_most
         self._takes_bodies = takes_bodies
+        self._body_most_bytes = body_most_bytes
         self._requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,7 +72,7 @@ class Limits:
             return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "No body is taken here.", _CLOSE)
         if chunked:
             return problem(HTTPStatus.LENGTH_REQUIRED, "Expected a Content-Length.", _CLOSE)
-        if length > BODY_MOST_BYTES:
-            detail = f"Expected a body of at most {BODY_MOST_BYTES} bytes."
+        if length > self._body_most_bytes:
+            detail = f"Expected a body of at most {self._body_most_bytes} bytes."
             return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, _CLOSE)
         return None

@@ -61,7 +61,11 @@ def listen_on_network(
     """
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server(address[:2], family=family, reuse_port=reuse_port)
+        # "::" is everywhere, for IPv4 too, whatever the machine's own default (net.ipv6.bindv6only)
+        both = address[0] == "::" and socket.has_dualstack_ipv6()
+        listener = socket.create_server(
+            address[:2], family=family, reuse_port=reuse_port, dualstack_ipv6=both
+        )
     except OSError as e:
         # asyncio's and socket's own words name the address once more
         why = e.strerror if isinstance(e, socket.gaierror) else os.strerror(e.errno or 0)

@@ -10,8 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ota_client.errors import FleetError
+from ota_client.errors import FleetError, VerificationError
 from ota_server.errors import (
+    AuditError,
     ConflictError,
     DatabaseUnavailableError,
     ForbiddenError,
@@ -19,6 +20,7 @@ from ota_server.errors import (
     NotFoundError,
     NotPublishedError,
     PublishedFolderError,
+    SbomError,
     TooManyError,
     UnauthenticatedError,
 )
@@ -36,7 +38,10 @@ _STATUSES: Final[Mapping[type[FleetError], HTTPStatus]] = {
     MalformedError: HTTPStatus.BAD_REQUEST,
     InvalidError: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotFoundError: HTTPStatus.NOT_FOUND,
+    NotPublishedError: HTTPStatus.NOT_FOUND,
     ConflictError: HTTPStatus.CONFLICT,
+    SbomError: HTTPStatus.CONFLICT,
+    AuditError: HTTPStatus.CONFLICT,
     UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
     ForbiddenError: HTTPStatus.FORBIDDEN,
     TooManyError: HTTPStatus.TOO_MANY_REQUESTS,
@@ -83,6 +88,9 @@ def problem_of(error: Exception) -> Response:
     """Say what an error means to whoever asked; one that nobody expected is logged, and not told of."""
     if isinstance(error, HTTPException):
         return problem(HTTPStatus(error.status_code), f"{error.detail}.", error.headers)
+    if isinstance(error, VerificationError):
+        # who steers the fleet is to hear why devices would refuse what is published
+        return unavailable(f"{str(error).removesuffix('.')}.", error.code)
     if isinstance(error, FleetError):
         status = next((s for kind, s in _STATUSES.items() if isinstance(error, kind)), None)
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
@@ -93,6 +101,11 @@ def problem_of(error: Exception) -> Response:
             return problem(status, detail, _headers_of(error), code=error.code, field=_field_of(error))
     _log.error("a request failed", exc_info=error)
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed; its log has the reason.")
+
+
+def status_of(error: Exception) -> HTTPStatus:
+    """The status of an error, for pages; one that nobody expected is logged."""
+    return HTTPStatus(problem_of(error).status_code)
 
 
 def _headers_of(error: FleetError) -> dict[str, str]:

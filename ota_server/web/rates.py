@@ -57,6 +57,26 @@ class RateLimit:
         return len(self._due_s) + len(self._older)
 
 
+class AddressRate:
+    """Lets each network address's requests through at a rate.
+
+    Args:
+        a_minute: of each; of IPv6 each /64.
+    """
+
+    def __init__(self, a_minute: int) -> None:
+        self._limit = RateLimit(a_minute)
+
+    def take(self, address: str, now_s: float) -> None:
+        """Count a request; one whose address is not known has a proxy that knows it, and limits it.
+
+        Raises:
+            TooManyError: it is one too many.
+        """
+        if address != UNKNOWN_ADDRESS:
+            self._limit.take(_network_of(address), now_s)
+
+
 class Rates:
     """The limits of the device API.
 
@@ -68,13 +88,12 @@ class Rates:
 
     def __init__(self, *, device: int, address: int, enrolment: int) -> None:
         self._device = RateLimit(device)
-        self._address = RateLimit(address)
+        self._address = AddressRate(address)
         self._enrolment = RateLimit(enrolment)
 
     def take_address(self, address: str, now_s: float) -> None:
-        """Count a request; one whose address is not known has a proxy that knows it, and limits it."""
-        if address != UNKNOWN_ADDRESS:
-            self._address.take(_network_of(address), now_s)
+        """Count a request of an address."""
+        self._address.take(address, now_s)
 
     def take_device(self, key_sha256: str, now_s: float) -> None:
         """Count a request of who holds a key."""

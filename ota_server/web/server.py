@@ -12,7 +12,9 @@ import uvicorn
 
 from ota_client.errors import ConfigError
 from ota_server.settings import ServerSettings, TlsFiles
+from ota_server.web.api.streams import CLOSING
 from ota_server.web.connections import ConnectionLimits, GuardedProtocol, guarded_protocol
+from ota_server.web.default_headers import DefaultHeaders
 from ota_server.web.listeners import Listener, listen_on_network, listen_on_socket
 from ota_server.web.service import Service
 from ota_server.web.tls import server_context
@@ -48,7 +50,7 @@ def serve(settings: ServerSettings, now: datetime, *, on_ready: Callable[[str], 
         listeners = _listen(settings, context)
         for listener in listeners:
             stack.callback(listener.close)
-        server = _Server(_config(service), _protocol(settings), listeners, on_ready)
+        server = _Server(_config(service, settings.tls), _protocol(settings), listeners, on_ready)
         asyncio.run(_serve(server, service, settings.tls, context))
 
 
@@ -77,13 +79,16 @@ class _Server(uvicorn.Server):
         self._protocol = protocol
         self._listeners = listeners
         self._on_ready = on_ready
+        # answers that go on for ever end by it
+        self._closing = asyncio.Event()
 
     async def startup(self, sockets: object = None) -> None:  # noqa: ARG002 - ours are not uvicorn's
         await super().startup([])
         loop = asyncio.get_running_loop()
 
         def protocol() -> GuardedProtocol:
-            return self._protocol(config=self.config, server_state=self.server_state, app_state={})
+            state = {CLOSING: self._closing}
+            return self._protocol(config=self.config, server_state=self.server_state, app_state=state)
 
         for listener in self._listeners:
             self.servers.append(
@@ -104,6 +109,7 @@ class _Server(uvicorn.Server):
         """Let requests under way end; asked again, do not wait for them."""
         self.force_exit = self.should_exit
         self.should_exit = True
+        self._closing.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -116,9 +122,13 @@ def _protocol(settings: ServerSettings) -> type[GuardedProtocol]:
     return guarded_protocol(ConnectionLimits(connections_most=most))
 
 
-def _config(service: Service) -> uvicorn.Config:
+def _config(service: Service, tls: TlsFiles | None) -> uvicorn.Config:
+    headers = {"x-content-type-options": "nosniff"}
+    if tls is not None:
+        # whoever came by TLS once never comes without it again (RFC 6797, B09)
+        headers["strict-transport-security"] = "max-age=31536000"
     return uvicorn.Config(
-        service.app,
+        DefaultHeaders(service.app, headers),
         interface="asgi3",
         ws="none",
         loop="asyncio",
@@ -128,7 +138,6 @@ def _config(service: Service) -> uvicorn.Config:
         # No header of the network is believed (B14).
         proxy_headers=False,
         server_header=False,
-        headers=[("x-content-type-options", "nosniff")],
         access_log=False,
         log_config=None,
     )

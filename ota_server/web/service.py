@@ -3,7 +3,7 @@
 import pwd
 import random
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
@@ -14,10 +14,14 @@ from ota_server.checkin.opening import lookup_for
 from ota_server.database.database import Database
 from ota_server.database.opening import opened
 from ota_server.devices.authority import DeviceAuthority
+from ota_server.files.opening import open_store
+from ota_server.notify.means import Means
+from ota_server.notify.running import telling
+from ota_server.privacy.running import retaining
 from ota_server.rollouts.penalty import FleetRules
 from ota_server.rollouts.stepping import step
-from ota_server.settings import FleetSettings, IdentitySource, ServerSettings
-from ota_server.web.app import make_app
+from ota_server.settings import FleetSettings, IdentitySource, OperatorSettings, ServerSettings
+from ota_server.web.app import catalog_of, make_app
 from ota_server.web.device_api import FleetParts
 from ota_server.web.peer import NativePeers, NoPeers, PeerSource, ProxyPeers
 from ota_server.web.rates import Rates
@@ -59,6 +63,9 @@ class Service:
                     "stepping rollouts", lambda: _step(database), every_s=settings.fleet.step_s
                 )
                 stack.enter_context(work)
+                stack.enter_context(retaining(settings, database))
+                if settings.operators is not None:
+                    stack.enter_context(_telling(settings, settings.operators, database))
             yield service
 
     @asynccontextmanager
@@ -72,6 +79,13 @@ class Service:
             yield
         finally:
             await self._lookup.close()
+
+
+def _telling(
+    settings: ServerSettings, operators: OperatorSettings, database: Database
+) -> AbstractContextManager[None]:
+    catalog = catalog_of(settings, open_store(settings.published, settings.bucket))
+    return telling(settings, operators, database, catalog, Means.load(operators))
 
 
 def _step(database: Database) -> None:

@@ -22,24 +22,29 @@ def passphrase_source(path: Path | None, *, warn: Callable[[str], None]) -> Call
     """
     if path is None:
         return _prompt
-    read = cache(lambda: _read(path, warn))
+    read = cache(lambda: read_secret(path, "passphrase", warn))
     return lambda _: read()
 
 
-def _read(path: Path, warn: Callable[[str], None]) -> str:
+def read_secret(path: Path, what: str, warn: Callable[[str], None]) -> str:
+    """The first line of a file.
+
+    Raises:
+        ConfigError: it cannot be read, or the line is empty.
+    """
     try:
         with path.open() as file:
             mode = os.fstat(file.fileno()).st_mode
-            passphrase = file.readline().rstrip("\r\n")
+            secret = file.readline().rstrip("\r\n")
     except (OSError, ValueError) as e:
         reason = e.strerror if isinstance(e, OSError) else "it is no text"
-        raise ConfigError(f"passphrase file {path}: {reason}") from e
+        raise ConfigError(f"{what} file {path}: {reason}") from e
     # container and service managers mount secrets readable for all, so this is no refusal
     if stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
-        warn(f"warning: passphrase file {path}: others can read it; chmod 600 would end that")
-    if not passphrase:
-        raise ConfigError(f"passphrase file {path}: expected a passphrase in its first line, got none")
-    return passphrase
+        warn(f"warning: {what} file {path}: others can read it; chmod 600 would end that")
+    if not secret:
+        raise ConfigError(f"{what} file {path}: expected a {what} in its first line, got none")
+    return secret
 
 
 def _prompt(what: str) -> str:

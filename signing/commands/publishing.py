@@ -8,6 +8,7 @@ import click
 
 from ota_client.errors import ConfigError
 from signing.commands.desk import Desk, repository_options, secret_options, user_name
+from signing.commands.destination import DestinationOptions, destination_options
 from signing.errors import NothingToDoError
 
 if TYPE_CHECKING:
@@ -52,31 +53,53 @@ def sign_command(desk: Desk, *, keys: tuple[str, ...]) -> None:
 
 
 @click.command("publish")
-@click.option("--to", metavar="DIR", help="Publish to this folder too, such as a web server's.")
+@destination_options
 @click.option("--dry-run", is_flag=True, help="Check everything, as devices do too; change nothing.")
 @repository_options
 @secret_options
 @click.pass_obj
-def publish_command(desk: Desk, *, to: str | None, dry_run: bool) -> None:
+def publish_command(
+    desk: Desk,
+    *,
+    to: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    insecure_http: bool,
+    progress: bool,
+    dry_run: bool,
+) -> None:
     """Make public what is staged, after simulated devices accepted it."""
     from signing.publish import publish  # noqa: PLC0415 (help must start fast)
 
-    done = publish(desk.repository(), now=desk.now, to=_folder(to), dry_run=dry_run)
+    desk.show_progress = progress
+    destination = DestinationOptions(to, token_file, ca_file, insecure_http).open(desk)
+    done = publish(desk.repository(), now=desk.now, to=destination, dry_run=dry_run)
     _report(desk, "would be published" if dry_run else "published", done, to)
 
 
 @click.command("refresh")
 @click.option("--if-due", is_flag=True, help="Only if half of a validity is over; for a timer.")
-@click.option("--to", metavar="DIR", help="Publish to this folder too.")
+@destination_options
 @repository_options
 @secret_options
 @click.pass_obj
-def refresh_command(desk: Desk, *, if_due: bool, to: str | None) -> None:
+def refresh_command(
+    desk: Desk,
+    *,
+    if_due: bool,
+    to: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    insecure_http: bool,
+    progress: bool,
+) -> None:
     """Sign the timestamp anew, and the snapshot if it is due. What is staged stays staged."""
     from signing.refresh import refresh  # noqa: PLC0415 (help must start fast)
 
+    desk.show_progress = progress
+    destination = DestinationOptions(to, token_file, ca_file, insecure_http).open(desk)
     try:
-        done = refresh(desk.repository(), now=desk.now, to=_folder(to), if_due=if_due)
+        done = refresh(desk.repository(), now=desk.now, to=destination, if_due=if_due)
     except NothingToDoError as e:
         # a timer's run with nothing due went well
         desk.say(str(e))
@@ -103,16 +126,8 @@ def discard_command(desk: Desk, *, yes: bool) -> None:
     desk.report({"discarded": roles})
 
 
-def _folder(to: str | None) -> Path | None:
-    if to is not None and "://" in to:
-        raise click.UsageError(
-            f"--to: expected a folder, got {to}; this version publishes to folders only, so mount the "
-            "server's folder or copy it there"
-        )
-    return Path(to) if to is not None else None
-
-
 def _report(desk: Desk, word: str, done: "Publication", to: str | None) -> None:
     versions = ", ".join(f"{role} {version}" for role, version in done.versions.items())
-    desk.say(f"{word}{f' (and in {to})' if to else ''}: {versions}")
+    where = "" if to is None else f" (and at {to})" if "://" in to else f" (and in {to})"
+    desk.say(f"{word}{where}: {versions}")
     desk.report(done)

@@ -10,6 +10,7 @@ from support.memory_repository import Release, signer
 from ota_client.errors import MetadataError
 
 
+@pytest.mark.walk(6)
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("how", ["no key", "another key", "another key in the right one's name"])
 def test_metadata_by_the_wrong_key_is_refused(device, repository, role, how):
@@ -25,6 +26,7 @@ def test_metadata_by_the_wrong_key_is_refused(device, repository, role, how):
         device.client.install()
 
 
+@pytest.mark.walk(7)
 @pytest.mark.parametrize(("role", "other"), [*permutations(ROLES, 2)])
 def test_no_role_signs_for_another(device, repository, role, other):
     repository.signers[role] = repository.signers[other]

@@ -12,6 +12,7 @@ from ota_client.errors import MetadataError
 PAIRS = list(permutations(ROLES, 2))
 
 
+@pytest.mark.walk(7)
 @pytest.mark.parametrize(("role", "other"), PAIRS)
 def test_genuine_metadata_of_another_role_is_refused(device, repository, role, other):
     version = content(repository, role).version + 1
@@ -20,6 +21,7 @@ def test_genuine_metadata_of_another_role_is_refused(device, repository, role, o
         device.client.install()
 
 
+@pytest.mark.walk(7)
 @pytest.mark.parametrize(("role", "other"), [p for p in PAIRS if set(p) != {"targets", "gateway"}])
 def test_another_roles_content_under_the_right_signature_is_refused(device, repository, role, other):
     forged = deepcopy(content(repository, other))

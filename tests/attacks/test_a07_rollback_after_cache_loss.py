@@ -50,6 +50,7 @@ def test_an_old_repository_is_refused(device, repository, attack, lose):
         device.client.install()
 
 
+@pytest.mark.walk(6)
 @LOSSES
 @pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets", "gateway"])
 def test_one_old_role_is_refused(device, repository, attack, lose, role):

@@ -83,6 +83,7 @@ def test_a_stolen_product_key_is_recovered_from_by_new_keys(device, repository):
         assert device.client.check().offered is not None
 
 
+@pytest.mark.walk(4)
 @pytest.mark.parametrize("version", [2**53, 2**63, 10**40, 10**4000], ids=len_of)
 @pytest.mark.parametrize("role", ["timestamp", "snapshot", "gateway"])
 def test_a_version_that_the_device_could_not_remember_is_refused(device, repository, role, version):

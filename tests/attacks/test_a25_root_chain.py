@@ -28,6 +28,7 @@ def test_the_longest_chain_that_is_walked(tmp_path):
     assert floor_versions(device)["root"] == ROOT_CHAIN_MOST
 
 
+@pytest.mark.walk(1)
 @pytest.mark.parametrize("days", [0, 7], ids=["all valid", "the last one walked has expired"])
 def test_a_longer_chain_is_refused_with_the_way_out(tmp_path, days):
     repository = with_roots(ROOT_CHAIN_MOST + 60, days=days)

@@ -47,6 +47,7 @@ EVIL = {
 }
 
 
+@pytest.mark.walk(9)
 @pytest.mark.parametrize("trick", EVIL)
 def test_a27_an_archive_with_a_trick_is_refused_and_nothing_is_written_outside(trick, tmp_path):
     repository = MemoryRepository()

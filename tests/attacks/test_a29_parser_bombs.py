@@ -48,6 +48,7 @@ def test_a_manifest(bomb):
         ReleaseManifest.from_bytes(bomb)
 
 
+@pytest.mark.walk(7)
 @every_bomb
 def test_the_memory(device, bomb):
     with refused(StateCorruptError):
@@ -69,6 +70,7 @@ def test_a_record_with_a_sound_checksum(device, tmp_path, subtests, record, erro
             device.client.status()
 
 
+@pytest.mark.walk(2)
 @pytest.mark.parametrize("role", ROLES)
 def test_metadata(device, repository, subtests, role):
     for name, bomb in BOMBS.items():
@@ -78,6 +80,7 @@ def test_metadata(device, repository, subtests, role):
             device.client.install()
 
 
+@pytest.mark.walk(7)
 @pytest.mark.parametrize("depth", [50, 500, 900, 990, 5000])
 @pytest.mark.parametrize("role", ROLES)
 def test_nesting_under_a_genuine_signature(device, repository, role, depth):
@@ -94,6 +97,7 @@ def test_nesting_under_a_genuine_signature(device, repository, role, depth):
     device.client.check()
 
 
+@pytest.mark.walk(6)
 @pytest.mark.parametrize("name", [name for name, bomb in BOMBS.items() if 0 < len(bomb) <= MAX_BYTES])
 def test_a_signed_manifest(device, repository, name):
     repository.add_target("gateway/channels/stable.json", BOMBS[name])

@@ -28,6 +28,7 @@ def test_a_snapshot_pinned_by_weak_hashes_is_refused(device, repository, names):
         device.client.install()
 
 
+@pytest.mark.walk(5)
 @pytest.mark.parametrize("role", ["targets", "gateway"])
 @pytest.mark.parametrize("names", [*WEAK, []], ids=str)
 def test_metadata_pinned_by_weak_hashes_is_refused(device, repository, role, names):
@@ -50,6 +51,7 @@ def test_a_strong_hash_beside_others_is_enough(device, repository, names):
     assert str(device.client.check().offered.version) == "1.2.0"
 
 
+@pytest.mark.walk(6)
 @pytest.mark.parametrize("path", ["channels/stable.json", "1.1.0/rootfs.index", "1.1.0/rootfs.data"])
 @pytest.mark.parametrize("names", [*WEAK, ["sha512"]], ids=str)
 def test_a_file_pinned_by_weak_hashes_is_refused(device, repository, path, names):

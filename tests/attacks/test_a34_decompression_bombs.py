@@ -33,6 +33,7 @@ def bomb():
     return b"".join([*pieces, compressor.flush()])
 
 
+@pytest.mark.system
 def test_a_frame_that_expands_to_a_gib_takes_no_more_memory_than_its_region(bomb):
     assert len(bomb) < MIB
     region = region_of(bomb, bytes(MIB))

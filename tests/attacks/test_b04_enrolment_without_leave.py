@@ -127,6 +127,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.walk(7)
 @pytest.mark.parametrize("attempt", REFUSED.values(), ids=REFUSED)
 def test_b04_a_device_is_not_enrolled_that(fleet, attempt):
     identity, credential = attempt(fleet)

@@ -131,6 +131,7 @@ def test_a_body_beyond_its_bound_is_refused_unread(api, devices):
     assert mine.ask("POST", "/device/v1/reports", b" " * (64 * 1024 + 1)).status == 413
 
 
+@pytest.mark.system
 def test_a_device_that_floods_fills_no_disk(api, devices):
     mine, _ = devices
     for stream in range(12):

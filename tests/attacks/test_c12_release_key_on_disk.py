@@ -63,6 +63,7 @@ def test_the_passphrase_is_in_no_file_output_or_environment(tmp_path, quick_sign
         assert not path.is_file() or PASSPHRASE.encode() not in path.read_bytes()
 
 
+@pytest.mark.system
 def test_a_key_is_written_so_that_nobody_reads_it_in_between(tmp_path):
     """The file is made with its final mode: no moment of 0644 before a chmod."""
     code = (

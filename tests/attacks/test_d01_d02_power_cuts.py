@@ -31,6 +31,7 @@ def test_d01_a_cut_before_in_and_after_each_operation_leaves_a_device_that_start
     assert set(booted) == {"A", "B"}
 
 
+@pytest.mark.system
 def test_d02_a_cut_that_loses_what_was_not_durable_leaves_a_device_that_starts(episode):
     episode.install()
     assert len(list(restarts_after(episode, lambda cut: cut.lost))) > 100

@@ -60,6 +60,7 @@ def check_retried(device):
     assert device.client.mark_good().stored_rollback_index == 2
 
 
+@pytest.mark.walk(5)
 @pytest.mark.parametrize("name", RECORDS)
 @pytest.mark.parametrize(
     "how",

@@ -40,6 +40,7 @@ def hard(to, at):
     at.hardlink_to(to)
 
 
+@pytest.mark.walk(5)
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("plant", [symbolic, hard])
 def test_d09_a_link_in_place_of_a_file_is_neither_read_nor_written_through(device, victim, name, plant):

@@ -33,6 +33,7 @@ def other_agent(device):
         process.kill()
 
 
+@pytest.mark.walk(1)
 @pytest.mark.parametrize("action", ["check", "install", "mark_good", "mark_bad"])
 def test_d10_the_second_agent_is_told_that_there_is_another_and_changes_nothing(
     device, other_agent, action

@@ -56,6 +56,7 @@ def damaged(device, repository, damages):
     return restarted
 
 
+@pytest.mark.walk(13)
 @pytest.mark.parametrize("copy", "01")
 def test_d11_with_one_copy_damaged_the_other_one_serves(updated, repository, record, damage, copy):
     device = damaged(updated, repository, {f"{record}.{copy}": damage})
@@ -68,6 +69,7 @@ def test_d11_with_one_copy_damaged_the_other_one_serves(updated, repository, rec
     assert (str(status.running), status.stored_rollback_index) == ("1.2.0", 3)
 
 
+@pytest.mark.walk(9)
 def test_d11_with_both_copies_damaged_the_device_refuses_and_names_the_way_out(
     updated, repository, record, damage
 ):

@@ -79,6 +79,7 @@ def stage(tmp_path, monkeypatch):
     return set_up
 
 
+@pytest.mark.walk(9)
 @pytest.mark.parametrize("ending", METADATA)
 @pytest.mark.parametrize(("attack", "error", "drip"), attacks())
 def test_metadata_from_a_hostile_host_does_not_move_the_device(stage, ending, attack, error, drip):
@@ -88,6 +89,7 @@ def test_metadata_from_a_hostile_host_does_not_move_the_device(stage, ending, at
             device.client.install()
 
 
+@pytest.mark.walk(4)
 @pytest.mark.parametrize("ending", [".stable.json", ".index"])
 @pytest.mark.parametrize(("attack", "error", "drip"), attacks())
 def test_a_release_from_a_hostile_host_does_not_move_the_device(stage, ending, attack, error, drip):

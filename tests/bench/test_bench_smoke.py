@@ -23,6 +23,8 @@ ROOT = Path(__file__).parents[2]
         "power",
         "check-in",
         "fleet-rollout",
+        "deliveries",
+        "pages",
     ],
 )
 def test_a_quick_bench_measures_every_figure_beside_its_peer(bench, tmp_path):

@@ -100,6 +100,7 @@ def shipped(request, tmp_path, monkeypatch):
     return make_config(tmp_path, b"", boot=boot).boot.open(DiskStorage(), ("A", "B")), state
 
 
+@pytest.mark.walk(1)
 def test_the_shipped_example_carries_an_update_from_one_slot_to_the_other(shipped, tmp_path):
     control, state = shipped
     control.provision("A")
@@ -120,6 +121,7 @@ def test_the_shipped_example_carries_an_update_from_one_slot_to_the_other(shippe
     assert not control.status().slots["A"].bootable
 
 
+@pytest.mark.walk(1)
 def test_the_shipped_example_falls_back_when_its_boot_loader_does(shipped):
     control, state = shipped
     control.provision("A")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from dashboard import LEFT, Dashboard, is_asked_to_stay
 from fleet import AT_ONCE, BAD, DEVICES, MENDED, SimulatedFleet, small_image
 from stage import IMAGE_BYTES, Stage, StepFailedError, firmware, next_firmware
 
@@ -176,6 +177,17 @@ class Demo:
         self.living.close()
         return self.fleet.summary()
 
+    # the dashboard
+
+    def open_dashboard(self) -> str:
+        return self.dashboard.answer()
+
+    @property
+    def dashboard(self) -> Dashboard:
+        """The pages of the server that the whole demo was about."""
+        published = self.repository / "published"
+        return Dashboard(self.stage, self.address, self.folder / "server", published)
+
     # what the steps share
 
     def _release_small(self, version: str) -> None:
@@ -253,8 +265,9 @@ STEPS: list[tuple[str, Callable[[Demo], str]]] = [
     ),
     (f"Publish {MENDED}, mended, and roll it out:", Demo.roll_out_mended),
     ("What the devices saw:", Demo.ask_the_fleet),
+    ("The server shows it all to people:", Demo.open_dashboard),
 ]
-TITLES = {1: "The way of a release", 8: "The attack lab", 15: "The fleet"}
+TITLES = {1: "The way of a release", 8: "The attack lab", 15: "The fleet", 19: "The dashboard"}
 
 
 def main() -> int:
@@ -278,10 +291,16 @@ def _play(folder: Path, options: argparse.Namespace) -> int:
     demo = Demo(stage)
     with demo.running:
         held, steps = demo.play()
-    if options.keep and held == steps:
+        print(f"\ndemo: {held} of {steps} steps held", flush=True)
+        if held == steps and is_asked_to_stay():
+            demo.dashboard.stay()
+    if held < steps:
+        return 1
+    if options.keep:
         _print_next(folder)
-    print(f"\ndemo: {held} of {steps} steps held")
-    return 0 if held == steps else 1
+    kept = demo.dashboard if options.keep else demo.dashboard.leave(LEFT)
+    kept.print_way_in()
+    return 0
 
 
 def _print_next(folder: Path) -> None:
@@ -289,8 +308,6 @@ def _print_next(folder: Path) -> None:
     print(f"\nEverything is in {folder}. Try next:")
     print(f"  {scripts}/ota-client --config {folder}/device/ota-client.toml status")
     print(f"  {scripts}/ota-sign --repo {folder}/repository release list")
-    print(f"  {scripts}/ota-server serve --config {folder}/server/ota-server.toml \\")
-    print(f"      --published {folder}/repository/published")
     print(f"  {scripts}/ota-server rollout list --config {folder}/server/ota-server.toml")
 
 

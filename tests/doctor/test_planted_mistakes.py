@@ -288,6 +288,7 @@ def test_a_device_that_is_well_has_no_warnings(device):
     assert diagnosis.severity is NOTE
 
 
+@pytest.mark.walk(20)
 @pytest.mark.parametrize(("plant", "code", "severity"), MISTAKES)
 def test_each_planted_mistake_is_found(device, plant, code, severity):
     plant(device)

@@ -10,7 +10,7 @@ from ota_server.database.schema import devices
 def test_a_fleet_is_backed_up_and_restored(house, rollout, tmp_path):
     before = house.json("device", "list")
     written = house.json("backup", tmp_path / "backup.tar")
-    assert written["schema"] == "0001"
+    assert written["schema"] == "0002"
     house.run("device", "decommission", "gw-1", "--yes")
     (house.folder / "device-ca.key").unlink()
     assert "conflict" in house.run("restore", tmp_path / "backup.tar", code=1).stderr
@@ -35,9 +35,10 @@ def test_a_database_of_no_schema_is_migrated_by_command(house):
     assert "would run 0001: The fleet's first tables." in house.run("migrate", "--dry-run").stdout
     assert not (house.folder / "fleet.db").exists()
     assert house.json("migrate")["steps"] == [
-        {"revision": "0001", "summary": "The fleet's first tables."}
+        {"revision": "0001", "summary": "The fleet's first tables."},
+        {"revision": "0002", "summary": "Operators, events and what is known of releases."},
     ]
-    assert house.run("migrate").stdout == "nothing to do: the schema is 0001\n"
+    assert house.run("migrate").stdout == "nothing to do: the schema is 0002\n"
     assert house.json("device", "list")["devices"] == []
     assert (house.folder / "fleet.db").stat().st_mode & 0o777 == 0o600
 

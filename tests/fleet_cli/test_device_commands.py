@@ -8,6 +8,7 @@ from support.operator import ADVISORY, IDS
 
 from ota_server.cli import main
 from ota_server.database.schema import denied_keys, devices, enrolment_tokens, rollouts
+from ota_server.devices import version_counts
 
 
 def walk(command, path=()):
@@ -132,8 +133,8 @@ def test_a_query_that_cannot_be_read_is_one_sentence(house):
 def test_releases_are_those_that_devices_would_believe(house):
     listed = house.json("release", "list")["releases"]
     assert [(one["product"], one["version"]) for one in listed] == [
-        (PRODUCT, "1.0.0"),
         (PRODUCT, "1.1.0"),
+        (PRODUCT, "1.0.0"),
     ]
     assert "CVE-2026-1234  high  Weak." in house.run("release", "show", PRODUCT, "1.1.0").stdout
     assert "not-found" in house.run("release", "show", PRODUCT, "9.9.9", code=1).stderr
@@ -145,6 +146,7 @@ def test_releases_are_those_that_devices_would_believe(house):
 def test_who_runs_something_with_a_weakness_is_told(house):
     with house.begin() as connection:
         connection.execute(update(devices).filter_by(device_id="gw-1").values(running_version="1.1.0"))
+        version_counts.moved(connection, PRODUCT, "1.0.0", "1.1.0")
     found = house.json("device", "exposed", ADVISORY)
     assert (found["devices"], found["of"]) == (3, 4)
     assert (

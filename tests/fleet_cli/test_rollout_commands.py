@@ -125,3 +125,11 @@ def test_watching_tells_each_change(house, rollout, monkeypatch):
     monkeypatch.setattr("ota_server.cli.rollout_watch.time.sleep", sleep)
     lines = house.run("rollout", "watch", rollout).stdout.splitlines()
     assert [": running," in lines[0], ": finished," in lines[1], len(lines)] == [True, True, 2]
+
+
+def test_a_person_agrees_in_an_owner_s_name(house, rollout):
+    asking = ("--group", "all", "--wave", "rest", "--consent")
+    house.json("rollout", "create", PRODUCT, "asking", "1.1.0", *asking)
+    done = house.run("rollout", "consent", f"{PRODUCT}/asking", "gw-1")
+    assert done.stdout == f"gw-1 is given {PRODUCT} 1.1.0 without a question\n"
+    assert "asks nobody" in house.run("rollout", "consent", rollout, "gw-1", code=1).stderr

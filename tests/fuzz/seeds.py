@@ -70,6 +70,37 @@ _NAMED = TarInfo("\u00e4" * 120)
 _NAMED.size = 4
 _TAR = _NAMED.tobuf(PAX_FORMAT) + b"text".ljust(512, b"\0") + _NAMED.tobuf(GNU_FORMAT) + bytes(1536)
 
+_SBOMS = (
+    (
+        b'{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"component":{"name":"gw"}},"components":['
+        b'{"name":"a","group":"g","version":"1","purl":"pkg:deb/debian/a@1?distro=debian-12&upstream=b",'
+        b'"licenses":[{"license":{"id":"MIT"}},{"expression":"MIT"}],"components":[{"name":"c"}]}]}'
+    ),
+    (
+        b'{"spdxVersion":"SPDX-2.3","relationships":[{"relationshipType":"DESCRIBES","spdxElementId":'
+        b'"SPDXRef-DOCUMENT","relatedSpdxElement":"r"}],"packages":[{"SPDXID":"r","name":"gw"},{"SPDXID":"a",'
+        b'"name":"a","externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:pypi/a@1.0"}]}]}'
+    ),
+)
+_ADVISORIES = (
+    (
+        b'{"id":"GHSA-1","modified":"2026-11-20T08:00:00Z","aliases":["CVE-2026-1"],"severity":[{"type":'
+        b'"CVSS_V3","score":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}],"affected":[{"package":'
+        b'{"ecosystem":"PyPI","name":"a"},"versions":["0.1"],"ranges":[{"type":"ECOSYSTEM","events":['
+        b'{"introduced":"0"},{"fixed":"2.0"},{"introduced":"3.0"},{"last_affected":"3.1"}]}]}]}'
+    ),
+    (
+        b'{"document":{"csaf_version":"2.0","tracking":{"id":"A-1"}},"product_tree":{"branches":[{"category":'
+        b'"product_version_range","name":"vers:pypi/>=1|<2","product":{"product_id":"a",'
+        b'"product_identification_helper":{"purl":"pkg:pypi/a"}}},{"category":"vendor","name":"v","branches":['
+        b'{"category":"product_name","name":"g","product":{"product_id":"g","product_identification_helper":'
+        b'{"cpe":"cpe:/o:x:y:8","purl":"pkg:generic/gw@1"}}}]}],"relationships":[{"full_product_name":'
+        b'{"product_id":"a:g"},"product_reference":"a","relates_to_product_reference":"g"}]},'
+        b'"vulnerabilities":[{"cve":"CVE-2026-1","product_status":{"known_affected":["a"],'
+        b'"known_not_affected":["a:g"],"fixed":["g"]}}]}'
+    ),
+)
+
 SEEDS = (
     _SMALL.to_bytes(),
     _FULL.to_bytes(),
@@ -98,6 +129,8 @@ SEEDS = (
     _TAR,
     b'hardware_id = v2 and version < 1.4.0 and (tag = beta or not attribute.a in (eu, "u s")) or all',
     b'device_id ~ "[!a]*[z-a]?" and rollback_index >= 3 and phase != idle',
+    *_SBOMS,
+    *_ADVISORIES,
     b"\xff\xfe\x00",
     b"",
 )

@@ -1,5 +1,6 @@
 """The fuzz targets over their seeds and near them, without atheris."""
 
+import fuzz_advisory
 import fuzz_archive
 import fuzz_autoboot
 import fuzz_boot_entry
@@ -9,6 +10,7 @@ import fuzz_group_query
 import fuzz_grub
 import fuzz_index
 import fuzz_manifest
+import fuzz_sbom
 import fuzz_tpm
 import fuzz_uboot
 import pytest
@@ -23,6 +25,7 @@ from ota_client.payload import Index
 TARGETS = pytest.mark.parametrize(
     "target",
     [
+        fuzz_advisory.target,
         fuzz_archive.target,
         fuzz_autoboot.target,
         fuzz_boot_entry.target,
@@ -32,6 +35,7 @@ TARGETS = pytest.mark.parametrize(
         fuzz_grub.target,
         fuzz_index.target,
         fuzz_manifest.target,
+        fuzz_sbom.target,
         fuzz_tpm.target,
         fuzz_uboot.target,
     ],
@@ -47,6 +51,7 @@ def test_the_seeds_hold(target):
         target(seed)
 
 
+@pytest.mark.walk(5)
 @TARGETS
 @given(
     seed=st.sampled_from(SEEDS),

@@ -79,6 +79,7 @@ def stage(tmp_path, fetcher, ending, attack):
         yield device, armed
 
 
+@pytest.mark.walk(2)
 @pytest.mark.parametrize("ending", ["timestamp.json", "2.root.json", ".gateway.json", ".data"])
 def test_a_device_behind_a_login_page_does_not_move_and_goes_on_after_it(tmp_path, fetcher, ending):
     with stage(tmp_path, fetcher, ending, answers(http(PAGE, HTML))) as (device, armed):

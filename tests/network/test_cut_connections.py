@@ -56,6 +56,7 @@ def completes(device):
     assert str(device.client.mark_good().running) == "1.1.0"
 
 
+@pytest.mark.walk(1)
 @pytest.mark.parametrize("ending", BREAKS)
 def test_a_range_cut_at_any_byte_goes_on_and_costs_a_request_and_a_piece_at_most(
     fetcher, server, payload, pauses, ending
@@ -85,6 +86,7 @@ def test_a_range_cut_again_and_again_gets_nothing_twice(fetcher, server, payload
     assert max(pauses) <= 2
 
 
+@pytest.mark.walk(6)
 @pytest.mark.parametrize("after", range(0, 6000, 250))
 def test_a_check_cut_at_any_byte_of_the_metadata_is_completed_on_a_new_connection(
     fetcher, server, repository, tmp_path, pauses, after
@@ -98,6 +100,7 @@ def test_a_check_cut_at_any_byte_of_the_metadata_is_completed_on_a_new_connectio
         assert len(pauses) == network.cuts == (network.connections > 1)
 
 
+@pytest.mark.walk(2)
 @pytest.mark.parametrize("seed", range(6))
 def test_one_installation_survives_every_connection_being_cut(
     fetcher, server, repository, payload, tmp_path, pauses, seed
@@ -117,6 +120,7 @@ def test_one_installation_survives_every_connection_being_cut(
     completes(device)
 
 
+@pytest.mark.walk(1)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_download_goes_on_after_a_restart_and_gets_no_region_twice(
     server, repository, payload, tmp_path, pauses, seed

@@ -148,7 +148,7 @@ class DeviceLife(RuleBasedStateMachine):
 
 
 QUICK = settings(
-    max_examples=12,
+    max_examples=6,
     stateful_step_count=20,
     deadline=None,
     derandomize=True,

@@ -77,6 +77,7 @@ class Story:
         return possible if cut.torn is None else possible[-1:]
 
 
+@pytest.mark.walk(1)
 @pytest.mark.parametrize("comes_up", [True, False])
 @pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.system)])
 def test_each_state_is_counted_once_whatever_the_cut(

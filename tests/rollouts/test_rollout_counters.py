@@ -16,7 +16,7 @@ def live(database, lives, steps):
 
 
 def test_the_counters_are_what_a_count_says_whatever_happens(empty_database):
-    live(empty_database, lives=4, steps=15)
+    live(empty_database, lives=3, steps=15)
 
 
 @pytest.mark.system

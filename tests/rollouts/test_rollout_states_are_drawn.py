@@ -37,6 +37,7 @@ def test_the_table_has_every_transition_of_a_device_and_no_other():
     }
 
 
+@pytest.mark.walk(16)
 @pytest.mark.parametrize("state", RolloutState)
 @pytest.mark.parametrize("event", Event)
 def test_what_is_not_drawn_cannot_happen(state, event):

@@ -2,9 +2,11 @@ import ssl
 from uuid import uuid4
 
 import pytest
-from running_server import make_published, running
+from running_server import Served, make_published, running, serving
 
 from ota_server.cli import main
+from ota_server.settings import ServerSettings
+from ota_server.web.app import make_app
 
 
 @pytest.fixture(scope="session")
@@ -13,9 +15,10 @@ def published(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory, published):
-    with running(tmp_path_factory.mktemp("http"), "--published", published, "--insecure-http") as one:
-        yield one
+def server(published):
+    """In this process; ``tls_server`` is one of its own."""
+    with serving(make_app(ServerSettings(published, None))) as (port, _):
+        yield Served(f"http://127.0.0.1:{port}", port)
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,13 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 from support.fleet import open_database
 
 from ota_client.formats.strict import canonical_json
 from ota_server.database.database import Database
 from ota_server.database.schema import device_seen, devices, group_members, groups
+from ota_server.database.security_schema import version_counts
 from ota_server.devices.device_facts import facts_of
 from ota_server.devices.group_query import parse
 
@@ -63,9 +64,18 @@ def device_row(device_id: str, *, product="camera", hardware_id="cam-v2", tags=(
 def add_device(connection: Connection, device_id: str, *, seen_at: int | None = None, **values) -> int:
     row = device_row(device_id, **values)
     pk = connection.execute(insert(devices).values(row).returning(devices.c.pk)).scalar_one()
+    _count(connection, row["product"], row["running_version"] or "")
     if seen_at is not None:
         connection.execute(insert(device_seen).values(device_pk=pk, seen_at=seen_at))
     return pk
+
+
+def _count(connection: Connection, product: str, version: str) -> None:
+    """At once: these transactions do not come to their end."""
+    mine = {"product": product, "version": version}
+    more = update(version_counts).filter_by(**mine).values(devices=version_counts.c.devices + 1)
+    if not connection.execute(more).rowcount:
+        connection.execute(insert(version_counts).values(**mine, devices=1))
 
 
 def member_ids(connection: Connection, group_id: int) -> list[str]:

@@ -52,11 +52,9 @@ def command(*args) -> list[str]:
 
 
 @dataclass
-class Running:
+class Served:
     url: str
     port: int
-    process: subprocess.Popen
-    log: Path
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=10)
@@ -82,6 +80,12 @@ def ask(port: int, path: str, method: str = "GET", **headers: str):
         connection.close()
 
 
+@dataclass
+class Running(Served):
+    process: subprocess.Popen
+    log: Path
+
+
 @contextmanager
 def running(tmp: Path, *args, **environment):
     log = tmp / "server.log"
@@ -104,13 +108,13 @@ def running(tmp: Path, *args, **environment):
 
 
 @contextmanager
-def serving(app, limits=LIMITS):
+def serving(app, limits=LIMITS, *, listener=None):
     """The port and the uvicorn server of a thread of this process."""
     config = uvicorn.Config(
         app, interface="asgi3", http=guarded_protocol(limits), lifespan="off", ws="none", log_config=None
     )
     server = uvicorn.Server(config)
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listener or socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import insert, select
+from support.people import NOW as PEOPLE_NOW
+from support.people import SESSIONS, enter, invited, member
 from support.postgresql import needs_postgresql, postgresql
 
 from ota_server.backup import restore
@@ -20,7 +22,8 @@ from ota_server.database.schema import (
     rollout_devices,
     rollouts,
 )
-from ota_server.errors import BackupError, ConflictError
+from ota_server.errors import BackupError, ConflictError, NotFoundError, UnauthenticatedError
+from ota_server.operators import invitation, session
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
@@ -93,10 +96,20 @@ def authority(tmp_path):
     return certificate, key
 
 
-@pytest.fixture
-def source(tmp_path):
-    database = opened(f"sqlite:///{tmp_path / 'fleet.db'}")
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A fleet's file: a copy costs less than the migrations."""
+    file = tmp_path_factory.mktemp("filled") / "fleet.db"
+    database = opened(f"sqlite:///{file}")
     fill(database)
+    database.close()
+    return file.read_bytes()
+
+
+@pytest.fixture
+def source(tmp_path, filled):
+    (tmp_path / "fleet.db").write_bytes(filled)
+    database = Database(f"sqlite:///{tmp_path / 'fleet.db'}")
     yield database
     database.close()
 
@@ -115,7 +128,7 @@ def backup(source, authority, tmp_path):
 
 
 def restored(path, database, **options):
-    restore.restore_database(database, path, restore.read_manifest(path), **options)
+    return restore.restore_database(database, path, restore.read_manifest(path), **options)
 
 
 def test_what_was_backed_up_is_restored_and_the_database_goes_on(backup, source, target):
@@ -126,6 +139,19 @@ def test_what_was_backed_up_is_restored_and_the_database_goes_on(backup, source,
     fill_more = {"device_pk": 1, "at": 1, "kind": "renewed"}
     with target.begin() as connection:
         connection.execute(insert(device_events).values(fill_more))
+
+
+def test_sessions_and_one_time_links_of_a_backup_open_nothing(source, target, authority, tmp_path):
+    token = member(source, "mia", "admin")
+    code = invited(source, "ole", "admin")
+    make_backup(source, tmp_path / "people.tar", authority=authority, now=NOW)
+    assert restored(tmp_path / "people.tar", target) == restore.Ended(sessions=1, links=1)
+    with target.read() as connection:
+        with pytest.raises(UnauthenticatedError):
+            session.find(connection, token, PEOPLE_NOW, rules=SESSIONS)
+        with pytest.raises(NotFoundError):
+            invitation.find(connection, code, PEOPLE_NOW)
+    assert enter(target, "mia")
 
 
 def test_a_backup_is_for_its_owner_alone_and_holds_the_authority(backup):
@@ -200,7 +226,7 @@ def repacked(backup, path, change):
 
 @pytest.mark.parametrize(
     ("field", "value", "message"),
-    [("format", 2, "newer ota-server"), ("schema", "9999", "knows 0001 at most")],
+    [("format", 2, "newer ota-server"), ("schema", "9999", "knows 0002 at most")],
 )
 def test_a_newer_backup_is_refused(backup, tmp_path, field, value, message):
     from ota_client.formats.strict import canonical_json

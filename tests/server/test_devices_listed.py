@@ -1,13 +1,16 @@
 import pytest
-from device_rows import SECONDS, add_device, one_transaction
+from device_rows import NOW, SECONDS, add_device, one_transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, update
+from sqlalchemy import event, insert, update
 from support.fleet import open_database
 
 from ota_client.formats.version import Version
-from ota_server.database.schema import device_events, group_members, groups, rollout_devices, rollouts
-from ota_server.devices.device import find, history, listed
+from ota_server.database.schema import device_events, groups, rollout_devices, rollouts
+from ota_server.devices import device_list
+from ota_server.devices.device import device_rows, find, history
+from ota_server.devices.device_list import DeviceFilter
+from ota_server.devices.membership import enter
 from ota_server.errors import InvalidError, NotFoundError
 
 
@@ -135,12 +138,19 @@ def test_what_is_being_installed_comes_before_what_is_more_urgent(connection):
 @pytest.fixture
 def fleet(connection):
     for number in range(5):
-        add_device(connection, f"cam-{number}", running_version="1.0.0" if number % 2 else "1.1.0")
-    add_device(connection, "cam", running_version="1.0.0")
+        seen_at = SECONDS + number - 2 if number else None
+        version = "1.0.0" if number % 2 else "1.1.0"
+        add_device(connection, f"cam-{number}", running_version=version, seen_at=seen_at)
+    add_device(connection, "cam", running_version="1.0.0", tags=("alpha", "beta"))
     add_device(connection, "cam-1.b")
-    add_device(connection, "cam_2")
-    add_device(connection, "lock-1", product="lock", running_version="1.0.0")
+    add_device(connection, "cam_2", status="revoked", tags=("beta",))
+    add_device(connection, "lock-1", product="lock", running_version="1.0.0", phase="trial")
     return connection
+
+
+def listed(connection, *, after=None, limit=100, products=None, **filters):
+    wanted = DeviceFilter(**filters)
+    return device_list.listed(connection, wanted, products=products, after=after, limit=limit)
 
 
 def ids(page):
@@ -166,7 +176,12 @@ def test_devices_are_listed_in_the_order_of_their_ids(fleet):
         ({"text": "cam-"}, ["cam-0", "cam-1", "cam-1.b", "cam-2", "cam-3", "cam-4"]),
         ({"text": "door"}, []),
         ({"product": "door"}, []),
-        ({"group": 77}, []),
+        ({"group": "none", "product": "camera"}, []),
+        ({"status": "revoked"}, ["cam_2"]),
+        ({"tag": "beta"}, ["cam", "cam_2"]),
+        ({"tag": "bet"}, []),
+        ({"phase": "trial"}, ["lock-1"]),
+        ({"seen_before": NOW, "text": "cam-"}, ["cam-0", "cam-1", "cam-1.b"]),
     ],
 )
 def test_filters_narrow_the_list_and_its_total(fleet, filters, expected):
@@ -177,9 +192,28 @@ def test_filters_narrow_the_list_and_its_total(fleet, filters, expected):
 
 def test_a_group_filters_too(fleet):
     group = add_group(fleet)
-    pk = find(fleet, "cam-3").pk
-    fleet.execute(insert(group_members).values(group_id=group, device_pk=pk))
-    assert ids(listed(fleet, group=group)) == ["cam-3"]
+    enter(fleet, group, [find(fleet, "cam-3").pk])
+    page = listed(fleet, group="lab", product="camera")
+    assert (ids(page), page.total) == (["cam-3"], 1)
+    assert listed(fleet, group="lab", product="camera", products=frozenset({"lock"})).total == 0
+    with pytest.raises(InvalidError, match="group: expected a product with it"):
+        listed(fleet, group="lab")
+
+
+def test_only_devices_of_seen_products_are_listed_or_counted(fleet):
+    for products, expected in ((frozenset({"lock"}), ["lock-1"]), (frozenset(), [])):
+        for filters in ({}, {"version": Version(1, 0, 0)}, {"phase": "trial"}):
+            page = listed(fleet, products=products, **filters)
+            assert (ids(page), page.total) == (expected, len(expected))
+
+
+def test_what_no_counter_knows_is_counted_so_far(fleet, monkeypatch):
+    monkeypatch.setattr("ota_server.page.COUNTED_MOST", 2)
+    page = listed(fleet, text="cam-", limit=1)
+    assert (page.total, page.total_is_exact) == (2, False)
+    page = listed(fleet, tag="beta")
+    assert (page.total, page.total_is_exact) == (2, True)
+    assert listed(fleet, limit=1).total == 9
 
 
 @settings(max_examples=12)
@@ -251,3 +285,14 @@ def test_the_history_has_the_newest_first(connection):
     assert len(history(connection, "cam-0001", limit=1)) == 1
     with pytest.raises(NotFoundError):
         history(connection, "cam-0003")
+
+
+def test_what_is_offered_is_looked_up_by_the_index_of_open_places(fleet):
+    """Without it, each device of a page would cost as much as all places of all rollouts."""
+    asked = []
+    event.listen(fleet.engine, "before_cursor_execute", note := lambda *a: asked.append(a[2:4]))
+    fleet.execute(device_rows()).all()
+    event.remove(fleet.engine, "before_cursor_execute", note)
+    ((statement, values),) = asked
+    plan = fleet.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    assert any("ix_rollout_devices_open" in step.detail for step in plan)

@@ -2,34 +2,15 @@
 
 import http.client
 import json
-import subprocess
-from contextlib import contextmanager
-from types import SimpleNamespace
 
 import pytest
-from running_server import command, make_published, running
+from operated_server import Operator, behind_nginx, native
 from support.device_api import IDLE
 from support.identities import Identity, key_pem
-from support.nginx import USER, needs_nginx, nginx, socket_folder
+from support.nginx import needs_nginx, socket_folder
 from support.tls_client import client_context
 
 pytestmark = pytest.mark.system
-
-
-class Operator:
-    """A server's folder, made by ``ota-server init``, and the commands that work on it."""
-
-    def __init__(self, folder):
-        self.folder = folder / "server"
-        subprocess.run(command("init", self.folder, "--host", "127.0.0.1"), check=True)
-        make_published(self.folder / "published")
-        self.config = self.folder / "ota-server.toml"
-
-    def run(self, *arguments):
-        done = subprocess.run(
-            command(*arguments, "--config", self.config), check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
 
 
 class Device:
@@ -75,47 +56,6 @@ class Device:
         status, answer = self.ask("renew", {"csr": self.identity.request().csr_pem})
         self._file.write_bytes(answer["certificate"].encode() + key_pem(self.identity.key))
         return status
-
-
-@contextmanager
-def native(operator):
-    with running(operator.folder, "--config", operator.config) as server:
-        yield ("127.0.0.1", server.port)
-
-
-@contextmanager
-def behind_nginx(operator):
-    socket_path = operator.folder / "http.sock"
-    settings = operator.config.read_text()
-    for name in ("certificate", "key", "host", "port"):
-        settings = "".join(
-            line for line in settings.splitlines(keepends=True) if not line.startswith(f"{name} =")
-        )
-    settings = settings.replace('identity = "native"', 'identity = "proxy"')
-    settings += f'\n[proxy]\nsocket = "{socket_path}"\nuser = "{USER}"\n'
-    operator.config.write_text(settings)
-    house = SimpleNamespace(
-        files=SimpleNamespace(
-            certificate=operator.folder / "server.pem", key=operator.folder / "server.key"
-        ),
-        authorities=operator.folder / "device-ca.pem",
-    )
-    with serving(operator), nginx(house, socket_path) as address:
-        yield address
-
-
-@contextmanager
-def serving(operator):
-    process = subprocess.Popen(
-        command("serve", "--config", operator.config), stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout.readline().startswith("ready: unix:")
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
-        process.stdout.close()
 
 
 @pytest.mark.parametrize("ends_tls", [native, pytest.param(behind_nginx, marks=needs_nginx)])

@@ -58,13 +58,13 @@ def test_a_withdrawn_token_is_none(connection):
     tokens.withdraw(connection, issued.id)
     assert tokens.find(connection, issued.token, NOW) is None
     with pytest.raises(NotFoundError):
-        tokens.withdraw(connection, issued.id)
+        tokens.with_id(connection, issued.id, NOW, products=None)
 
 
 def test_tokens_are_listed_without_what_they_are(connection):
     first = issue(connection, uses=3, device_ids="cam-*", tags=("b", "a", "b"))
     second = issue(connection, device_ids="cam-0001", rekey=True, lifetime=3 * DAY)
-    one, other = tokens.listed(connection, NOW)
+    one, other = tokens.listed(connection, NOW, products=None)
     assert (one.id, one.uses_left, one.tags, one.rekey) == (first.id, 3, ("a", "b"), False)
     assert (other.id, other.device_ids, other.rekey) == (second.id, "cam-0001", True)
     assert other.expires_at == NOW + 3 * DAY
@@ -73,7 +73,7 @@ def test_tokens_are_listed_without_what_they_are(connection):
 
 def test_expired_tokens_are_neither_listed_nor_kept(connection):
     issue(connection)
-    assert tokens.listed(connection, NOW + DAY) == ()
+    assert tokens.listed(connection, NOW + DAY, products=None) == ()
     issue(connection, now=NOW + DAY)
     assert len(connection.execute(select(enrolment_tokens)).all()) == 1
 

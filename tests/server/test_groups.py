@@ -150,7 +150,7 @@ def test_a_group_that_a_rollout_names_is_not_deleted(connection):
         groups.remove(connection, product="camera", name="some")
     create(connection, "other", "all")
     groups.remove(connection, product="camera", name="other")
-    assert [one.name for one in groups.listed(connection)] == ["some"]
+    assert [one.name for one in groups.listed(connection, products=None)] == ["some"]
 
 
 def test_a_deleted_group_leaves_its_devices(connection):
@@ -173,7 +173,7 @@ def test_a_name_is_taken_once_a_product():
 def test_what_is_no_group_is_refused(connection, name, query):
     with pytest.raises(InvalidError):
         create(connection, name, query)
-    assert groups.listed(connection) == ()
+    assert groups.listed(connection, products=None) == ()
 
 
 @pytest.mark.parametrize("name", ["other", "No", "a\0"])
@@ -200,6 +200,6 @@ def test_a_preview_changes_nothing(connection):
         add_device(connection, f"cam-{number}", tags=("beta",) if number else ())
     found = groups.preview(connection, product="camera", query="tag = beta", limit=1)
     assert found == groups.Matches(2, ("cam-1",))
-    assert groups.listed(connection) == ()
+    assert groups.listed(connection, products=None) == ()
     with pytest.raises(InvalidError, match="column 1"):
         groups.preview(connection, product="camera", query="?")

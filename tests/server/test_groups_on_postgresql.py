@@ -12,7 +12,7 @@ from ota_client.formats.version import Version
 from ota_client.protocol import CheckIn
 from ota_server.database.database import Database
 from ota_server.devices import changes, groups, inventory, removal, tags
-from ota_server.devices.device import listed
+from ota_server.devices.device_list import DeviceFilter, listed
 from ota_server.errors import NotFoundError
 
 pytestmark = [pytest.mark.system, needs_postgresql]
@@ -60,7 +60,7 @@ def test_pages_and_prefixes_are_in_the_order_of_bytes(database):
             add_device(connection, device_id)
         found, after = [], None
         while after is not None or not found:
-            page = listed(connection, text="cam", after=after, limit=2)
+            page = listed(connection, DeviceFilter(text="cam"), products=None, after=after, limit=2)
             found += [device.device_id for device in page.items]
             after = page.next_after
             if after is None:
@@ -97,7 +97,7 @@ def test_groups_are_right_when_devices_change_while_they_are_made(database):
     with database.read() as connection:
         check_counters(connection)
         check_members(connection)
-        assert sum(group.devices for group in groups.listed(connection)) > 0
+        assert sum(group.devices for group in groups.listed(connection, products=None)) > 0
 
 
 def act(database, mine, pks, step):

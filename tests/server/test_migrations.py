@@ -7,7 +7,7 @@ from support.postgresql import needs_postgresql, postgresql
 from ota_server.database.database import Database
 from ota_server.database.migrate import _scripts, pending, upgrade
 from ota_server.database.revision import HEAD, check
-from ota_server.database.schema import metadata
+from ota_server.database.tables import metadata
 from ota_server.errors import SchemaError
 
 
@@ -50,14 +50,14 @@ def test_the_migrations_make_what_the_schema_says(empty, tmp_path):
 def test_the_migrations_make_what_the_schema_says_on_postgresql():
     with postgresql() as cluster:
         database = Database(cluster.database())
-        assert [step.revision for step in upgrade(database)] == ["0001"]
+        assert [step.revision for step in upgrade(database)] == ["0001", "0002"]
         assert differences(database) == []
         check(database)
         database.close()
 
 
 def test_a_migrated_database_is_taken_and_migrated_no_more(empty):
-    assert [step.revision for step in pending(empty)] == ["0001"]
+    assert [step.revision for step in pending(empty)] == ["0001", "0002"]
     upgrade(empty)
     check(empty)
     assert pending(empty) == upgrade(empty) == ()

@@ -4,7 +4,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from running_server import DATA, DATA_NAME, TIMESTAMP
+from running_server import DATA, DATA_NAME, TIMESTAMP, running
 
 from ota_client.errors import FetchError
 from ota_client.fetch import HttpFetcher
@@ -21,10 +21,16 @@ def test_metadata_is_served_with_short_or_endless_life(server):
     assert headers["ETag"] == f'"{hashlib.sha256(TIMESTAMP).hexdigest()[:32]}"'
     # seconds are too coarse for a file that is replaced under its name
     assert "Last-Modified" not in headers
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert "Server" not in headers
     for name in ("/metadata/7.snapshot.json", "/" + DATA_NAME):
         assert server.ask(name)[1]["Cache-Control"] == FOREVER
+
+
+@pytest.mark.system
+def test_each_answer_forbids_to_guess_its_type_and_names_no_software(tmp_path, published):
+    with running(tmp_path, "--published", published, "--insecure-http") as server:
+        _, headers, _ = server.ask("/metadata/timestamp.json")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "Server" not in headers
 
 
 def test_a_large_file_arrives_whole(server):
@@ -133,6 +139,7 @@ def test_health_is_said(server):
     assert headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.system
 def test_the_devices_fetcher_reads_over_tls(tls_server, certificates, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with HttpFetcher(HttpSettings(ca_file=certificates / "ca.pem")) as fetcher:

@@ -5,6 +5,7 @@ import socket
 import stat
 import subprocess
 import threading
+import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,11 +46,14 @@ def test_init_makes_what_serve_needs_and_names_the_next_commands(tmp_path):
     assert done.returncode == 0
     assert "ota-sign publish --to" in done.stdout
     assert f"ota-server serve --config '{tmp_path}/new folder/ota-server.toml'" in done.stdout
-    modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / "new folder").iterdir()}
+    files = [path for path in (tmp_path / "new folder").iterdir() if path.is_file()]
+    assert list((tmp_path / "new folder" / "published").iterdir()) == []
+    modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in files}
     assert modes == {
         "ca.key": 0o600,
         "server.key": 0o600,
         "device-ca.key": 0o600,
+        "server-secret.key": 0o600,
         "fleet.db": 0o600,
         "ca.pem": 0o644,
         "server.pem": 0o644,
@@ -65,7 +69,7 @@ def test_init_reports_as_json(tmp_path):
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def test_init_replaces_nothing_without_force(tmp_path):
@@ -98,6 +102,16 @@ def test_init_files_only_makes_no_fleet(tmp_path):
         "server.pem",
     ]
     assert "database" not in (tmp_path / "ota-server.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("port", "url"), [("443", "https://a.example"), ("444", "https://a.example:444")]
+)
+def test_the_port_that_init_is_told_stands_in_settings_and_in_the_link(tmp_path, port, url):
+    done = run("init", tmp_path, "--host", "a.example", "--port", port)
+    assert f"{url}/welcome?code=" in done.stdout
+    settings = tomllib.loads((tmp_path / "ota-server.toml").read_text())
+    assert (settings["port"], settings["operators"]["url"]) == (int(port), url)
 
 
 def test_renew_keeps_the_authority_and_the_hosts(tmp_path):
@@ -223,7 +237,10 @@ def test_a_certificate_that_soon_expires_is_warned_of(tmp_path, published):
     assert "both.pem expires on" in server.log.read_text()
 
 
-def test_plain_http_warns_at_each_start(server):
+@pytest.mark.system
+def test_plain_http_warns_at_each_start(tmp_path, published):
+    with running(tmp_path, "--published", published, "--insecure-http") as server:
+        pass
     assert "plain HTTP" in server.log.read_text()
 
 
@@ -241,6 +258,7 @@ def test_settings_come_from_flags_then_environment_then_file(tmp_path, published
         assert server.url.startswith("http://127.0.0.4:")
 
 
+@pytest.mark.system
 def test_the_access_log_tells_no_secrets(tmp_path, published):
     with running(tmp_path, "--published", published, "--insecure-http", "--json-log") as server:
         server.ask("/metadata/timestamp.json?token=sesame", Authorization="Bearer sesame")
@@ -264,6 +282,7 @@ def test_without_access_log_there_is_none(tmp_path, published):
     assert "timestamp.json" not in server.log.read_text()
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.system)]
 )
@@ -290,7 +309,7 @@ def test_health_says_why_it_is_bad_and_recovers(tmp_path):
     with serving(make_app(ServerSettings(link, None))) as (port, _):
         status, headers, body = ask(port, "/healthz")
         assert (status, headers["Retry-After"]) == (503, "30")
-        assert "timestamp.json is not published" in json.loads(body)["detail"]
+        assert "Nothing is published yet" in json.loads(body)["detail"]
         link.unlink()
         assert "cannot be opened" in json.loads(ask(port, "/healthz")[2])["detail"]
         assert ask(port, "/metadata/timestamp.json")[0] == 503
@@ -303,7 +322,7 @@ def test_health_says_why_it_is_bad_and_recovers(tmp_path):
     "args",
     [
         ["--help"],
-        ["rollout", "create", "--help"],
+        pytest.param(["rollout", "create", "--help"], marks=pytest.mark.system),
         pytest.param(["serve", "--help"], marks=pytest.mark.system),
         pytest.param(["device", "list", "--help"], marks=pytest.mark.system),
     ],

@@ -20,10 +20,12 @@ def handshake(server, context):
         return connection.version(), connection.cipher()[0]
 
 
+@pytest.mark.system
 def test_the_newest_version_is_spoken(tls_server, trust):
     assert handshake(tls_server, trust)[0] == "TLSv1.3"
 
 
+@pytest.mark.system
 def test_tls_1_2_is_spoken_with_forward_secrecy(tls_server, trust):
     trust.maximum_version = ssl.TLSVersion.TLSv1_2
     version, cipher = handshake(tls_server, trust)
@@ -32,6 +34,7 @@ def test_tls_1_2_is_spoken_with_forward_secrecy(tls_server, trust):
     assert "GCM" in cipher or "CHACHA20" in cipher
 
 
+@pytest.mark.system
 def test_a_weak_cipher_is_refused(tls_server, trust):
     trust.maximum_version = ssl.TLSVersion.TLSv1_2
     trust.set_ciphers("ECDHE-ECDSA-AES128-SHA256:AES128-SHA:@SECLEVEL=0")
@@ -39,6 +42,7 @@ def test_a_weak_cipher_is_refused(tls_server, trust):
         handshake(tls_server, trust)
 
 
+@pytest.mark.system
 def test_older_versions_are_refused(tls_server, trust):
     trust.set_ciphers("ALL:@SECLEVEL=0")
     with warnings.catch_warnings():
@@ -48,6 +52,7 @@ def test_older_versions_are_refused(tls_server, trust):
         handshake(tls_server, trust)
 
 
+@pytest.mark.system
 def test_plain_http_on_the_tls_port_gets_no_answer(tls_server):
     with socket.create_connection(("127.0.0.1", tls_server.port), timeout=10) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -94,6 +94,7 @@ def house(tmp_path):
     return House(tmp_path / "server")
 
 
+@pytest.mark.system
 def test_a_device_enrols_and_checks_in_and_a_clean_stop_keeps_when_it_was_seen(house, tmp_path):
     with running(tmp_path, "--config", house.config) as server:
         device = house.enrol(server, "cam-1")

@@ -3,7 +3,14 @@ from pathlib import Path
 import pytest
 
 from ota_client.errors import ConfigError
-from ota_server.settings import FleetSettings, IdentitySource, ServerSettings, read_files, read_fleet
+from ota_server.settings import (
+    FleetSettings,
+    IdentitySource,
+    OperatorSettings,
+    ServerSettings,
+    read_files,
+    read_fleet,
+)
 
 LEAST = 'published = "."\ninsecure_http = true\n'
 
@@ -25,7 +32,7 @@ def load(config=None, /, flags=None, **environ):
 def test_the_defaults_are_those_of_the_classes(file, tmp_path):
     settings = load(file(f'{LEAST}database = "sqlite:///fleet.db"'))
     fleet = FleetSettings(f"sqlite:///{tmp_path}/fleet.db", Path("device-ca.pem"), Path("device-ca.key"))
-    assert settings == ServerSettings(tmp_path, None, fleet=fleet)
+    assert settings == ServerSettings(tmp_path, None, fleet=fleet, operators=OperatorSettings())
 
 
 def test_without_a_database_there_is_no_fleet(file):

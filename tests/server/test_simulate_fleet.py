@@ -98,6 +98,7 @@ def test_a_lossy_network_loses_and_doubles_no_report(play):
         assert all(server.counted[who, r.state.value] == 1 for r in device.queue.acknowledged)
 
 
+@pytest.mark.system
 def test_the_devices_see_no_more_at_once_than_the_server_lets_in(play):
     server = SmallServer("1.1.0", most=4)
     summary, _ = play(server, network_fault_share=0.1)
@@ -115,6 +116,7 @@ def test_a_bad_release_falls_back_and_is_not_tried_again(play):
     assert all(device.state.bad == {version("1.1.0")} for device in fleet.devices)
 
 
+@pytest.mark.system
 def test_the_same_seed_draws_the_same_lives(play):
     def fates(seed):
         return {

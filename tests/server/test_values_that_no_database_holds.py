@@ -5,7 +5,8 @@ from support.fleet import NOW, with_tables
 from support.postgresql import needs_postgresql, postgresql
 
 from ota_server.database.database import Database
-from ota_server.devices import device, groups, removal, tokens
+from ota_server.devices import device_list, groups, removal, tokens
+from ota_server.devices.device_list import DeviceFilter
 from ota_server.errors import InvalidError
 from ota_server.rollouts import rollout_view
 
@@ -33,11 +34,11 @@ def database(request, tmp_path):
 @pytest.mark.parametrize(
     "act",
     [
-        lambda connection: tokens.withdraw(connection, 10**30),
+        lambda connection: tokens.with_id(connection, 10**30, NOW, products=None),
         lambda connection: rollout_view.named(connection, HALF, "a"),
-        lambda connection: rollout_view.listed(connection, product=HALF),
-        lambda connection: device.listed(connection, product=HALF),
-        lambda connection: groups.listed(connection, product=HALF),
+        lambda connection: rollout_view.listed(connection, products=None, product=HALF),
+        lambda connection: device_list.listed(connection, DeviceFilter(product=HALF), products=None),
+        lambda connection: groups.listed(connection, products=None, product=HALF),
         lambda connection: removal.revoke(connection, HALF, now=NOW),
         lambda connection: removal.decommission(connection, HALF, now=NOW),
     ],

@@ -115,7 +115,7 @@ def test_a_connection_that_does_not_begin_tls_is_cut_off(tmp_path, monkeypatch):
     monkeypatch.setattr(server, "_HANDSHAKE_S", 0.05)
     tls = server_context(House(tmp_path).files, datetime.now(UTC))
     listener = listen_on_network("127.0.0.1", 0, tls, reuse_port=False)
-    config = server._config(SimpleNamespace(app=PlainTextResponse("")))
+    config = server._config(SimpleNamespace(app=PlainTextResponse("")), None)
     config.load()
     one = server._Server(config, guarded_protocol(ConnectionLimits(9)), [listener], lambda _: None)
     one.lifespan = config.lifespan_class(config)

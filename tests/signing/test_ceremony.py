@@ -73,6 +73,7 @@ def test_a_new_root_needs_the_previous_keys_too(ceremony):
     assert ceremony.trusted(root=2).root_version == 2
 
 
+@pytest.mark.walk(2)
 @pytest.mark.parametrize("role", ["root", "targets", "snapshot", "timestamp", PRODUCT])
 def test_devices_follow_the_rotation_of_any_key(desk, role):
     desk.release("1.0.0")

@@ -77,6 +77,7 @@ def test_the_whole_way_in_six_commands(bench):
     assert "gateway: good; 1 release(s), channels: stable 1.0.0" in said
 
 
+@pytest.mark.walk(4)
 @pytest.mark.parametrize(
     ("args", "field"),
     [
@@ -154,7 +155,7 @@ BAD = [
     (("sign",), 12, "review"),
     (("sign", "--key", "none"), 2, "key none"),
     (("publish",), 4, "root: 0 of 1"),
-    (("publish", "--to", "https://x.example/"), 2, "folders only"),
+    (("publish", "--to", "https://x.example/"), 2, "OTA_SIGN_TOKEN"),
     (("refresh",), 2, "published"),
     (("refresh", "--if-due"), 2, "published"),
     (("discard", "--yes"), 2, "nothing is published"),
@@ -167,6 +168,7 @@ BAD = [
 ]
 
 
+@pytest.mark.walk(16)
 @pytest.mark.parametrize(("args", "exit_code", "said"), BAD, ids=[" ".join(b[0]) for b in BAD])
 def test_bad_input_is_one_sentence_and_changes_nothing(bench, args, exit_code, said):
     places = {"folder": bench.folder, "repository": bench.repository, "image": bench.image}

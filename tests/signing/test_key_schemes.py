@@ -30,6 +30,7 @@ def test_a_repository_of_one_scheme_alone_is_trusted_from_its_first_root(desk, s
     assert desk.offered().version == version("1.0.0")
 
 
+@pytest.mark.walk(1)
 @pytest.mark.parametrize("scheme", [Scheme.ECDSA_P256, Scheme.ML_DSA_65])
 def test_a_fleet_moves_from_ed25519_to_another_scheme(desk, scheme):
     desk.release("1.0.0")
@@ -38,6 +39,7 @@ def test_a_fleet_moves_from_ed25519_to_another_scheme(desk, scheme):
     assert desk.offered().version == version("1.1.0")
 
 
+@pytest.mark.walk(2)
 @pytest.mark.parametrize("role", ROLES[1:])
 def test_a_changed_bit_of_a_post_quantum_signature_is_noticed(desk, role):
     take_keys_of(Scheme.ML_DSA_65, desk)

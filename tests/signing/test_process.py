@@ -27,7 +27,7 @@ def all_commands(group, path=()):
 
 
 COMMANDS = list(all_commands(main))
-QUICK = {(), ("release", "add"), ("verify",)}
+QUICK = {()}
 PARAMETERS = [
     pytest.param(
         path,
@@ -90,6 +90,7 @@ def run(*args, **environment):
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.system
 def test_a_real_process_makes_a_repository_with_encrypted_keys(tmp_path):
     secret = tmp_path / "passphrase"
     secret.write_text("hunter2")
@@ -110,6 +111,7 @@ def test_errors_go_to_stderr_with_their_exit_code(tmp_path):
     assert err.count("\n") == 1
 
 
+@pytest.mark.system
 def test_shell_completion_is_told_in_the_help_and_works():
     assert "_OTA_SIGN_COMPLETE" in run("--help")[1]
     done = run(_OTA_SIGN_COMPLETE="bash_complete", COMP_WORDS="ota-sign re", COMP_CWORD="1")

@@ -18,6 +18,7 @@ from signing.refresh import refresh
 from signing.status import status
 
 
+@pytest.mark.system
 def test_a_reader_of_a_live_host_never_sees_a_half_published_state(desk):
     desk.release("1.0.0")
     reader = Reader(desk)
@@ -168,10 +169,10 @@ class TestDestination:
         assert snapshot_of((tmp_path / "www").resolve()) == there
 
     def test_a_full_disk_there_is_told_apart(self, desk, tmp_path, monkeypatch):
-        def full(*_):
+        def full(*_, **__):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(publish_module, "deploy", full)
+        monkeypatch.setattr("signing.publication.destination.place_folder", full)
         desk.add("1.0.0")
         desk.sign()
         with pytest.raises(DestinationFileError, match="publish --to") as caught:

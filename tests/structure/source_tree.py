@@ -1,6 +1,7 @@
 """What the source says, read from its syntax trees."""
 
 import ast
+import gc
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -19,7 +20,10 @@ def sources(*folders: str) -> list[Path]:
 
 @cache
 def tree(path: Path) -> ast.Module:
-    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    parsed = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    # it stays to the end: each later search for garbage would walk all these nodes again
+    gc.freeze()
+    return parsed
 
 
 @cache

@@ -34,6 +34,7 @@ def device(tmp_path):
     return tmp_path / SETTINGS
 
 
+@pytest.mark.walk(1)
 @pytest.mark.parametrize("command", ["status", "mark-good"])
 def test_what_must_work_without_a_network_loads_nothing_of_it(command, device):
     arguments = [",".join(HEAVY), "--config", str(device), command]

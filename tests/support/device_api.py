@@ -64,10 +64,11 @@ class ApiUnderTest:
     Attributes:
         now: what its clock says.
         monotonic_s: likewise.
+        state: of each request's scope.
     """
 
     def __init__(self, folder, *, device=10**6, address=10**6, enrolment=10**6):
-        self.now, self.monotonic_s = NOW, 1000.0
+        self.now, self.monotonic_s, self.state = NOW, 1000.0, {}
         self.database = open_database(folder)
         self.authority = make_device_authority(folder, now=NOW)
         self.lookup = lookup_for(self.database)
@@ -108,26 +109,31 @@ class ApiUnderTest:
         named = {"content-type": "application/json"} if content else {}
         named |= {"content-length": str(len(content))} if content else {}
         named |= {name.replace("_", "-"): value for name, value in headers.items()}
+        path, _, query = path.partition("?")
         scope = {
             "type": "http",
             "method": method,
             "path": path,
             "raw_path": path.encode(),
-            "query_string": b"",
+            "query_string": query.encode(),
             "root_path": "",
             "headers": [(name.encode(), value.encode()) for name, value in named.items()],
             "client": (client, 1) if client else None,
             "server": ("127.0.0.1", 8443),
             "scheme": "https",
-            "state": {},
+            "state": dict(self.state),
             "test_der": der,
         }
         return await self._exchange(scope, content)
 
     async def _exchange(self, scope, content):
-        sent = []
+        sent, asked = [], []
 
         async def receive():
+            if asked:
+                # nothing follows the body while the client waits for the answer
+                await asyncio.Event().wait()
+            asked.append(True)
             return {"type": "http.request", "body": content, "more_body": False}
 
         async def send(message):

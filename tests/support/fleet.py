@@ -18,11 +18,12 @@ from ota_server.database.schema import (
     devices,
     group_members,
     groups,
-    metadata,
     rollout_devices,
     rollout_waves,
     rollouts,
 )
+from ota_server.database.tables import metadata
+from ota_server.devices import version_counts
 from ota_server.errors import NotFoundError
 from ota_server.rollouts.plan import ReleaseFacts, RolloutPlan, WavePlan
 
@@ -106,6 +107,8 @@ def add_devices(connection: Connection, device_ids: Sequence[str], **values: obj
         for device_id in device_ids
     ]
     connection.execute(insert(devices), rows)
+    for row in rows:
+        version_counts.entered(connection, row["product"], row["running_version"])
     wanted = select(devices.c.device_id, devices.c.pk).where(devices.c.device_id.in_(device_ids))
     pks = {row.device_id: row.pk for row in connection.execute(wanted)}
     return [pks[device_id] for device_id in device_ids]

@@ -37,6 +37,7 @@ from ota_client.manifest import (
     ImageFormat,
     Payload,
     ReleaseManifest,
+    Sbom,
 )
 from ota_client.payload import Codec, Index, Region
 from ota_client.verity import Verity
@@ -89,6 +90,7 @@ class Release:
     notes: str = ""
     tars: tuple[str, ...] = ()
     hash_trees: Mapping[str, Verity] = field(default_factory=dict)
+    sbom: bytes | None = None
 
 
 class MemoryRepository:
@@ -165,13 +167,19 @@ class MemoryRepository:
             images=tuple(images),
             advisories=release.advisories,
             notes=release.notes,
-            sbom=None,
+            sbom=self._add_sbom(stem, release.sbom),
             created_at=self.now.replace(microsecond=0),
         )
         self.add_manifest(f"{stem}/manifest.json", manifest)
         if channel is not None:
             self.add_manifest(f"{release.product}/channels/{channel}.json", manifest)
         return manifest
+
+    def _add_sbom(self, stem: str, sbom: bytes | None) -> Sbom | None:
+        if sbom is None:
+            return None
+        self.add_target(f"{stem}/sbom.json", sbom)
+        return Sbom("sbom.json", len(sbom), hashlib.sha256(sbom).hexdigest())
 
     def add_manifest(self, path: str, manifest: ReleaseManifest) -> None:
         self.add_target(path, manifest.to_bytes())

@@ -63,7 +63,9 @@ def nginx(house, socket_path: Path, *edit):
     site = EXAMPLE.read_text()
     for pattern, other in (
         (r"unix:[^;]*", f"unix:{socket_path}"),
+        (r" *listen \[::\]:443 ssl;\n", ""),
         (r"listen 443 ssl", f"listen {address[0]}:{address[1]} ssl"),
+        (r"access_log [^ ]*", f"access_log {folder}/access.log"),
         (r"(ssl_certificate +)[^;]*", rf"\1{house.files.certificate}"),
         (r"(ssl_certificate_key +)[^;]*", rf"\1{house.files.key}"),
         (r"(ssl_client_certificate +)[^;]*", rf"\1{house.authorities}"),

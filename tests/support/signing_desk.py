@@ -1,6 +1,7 @@
 """A release engineer's desk for tests: a repository folder with keys, and the usual moves."""
 
 import os
+import shutil
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from ota_client.rollback import TrustFloor
 from ota_client.trust import refresh
 from signing import encrypted_key
 from signing.product import add_product
+from signing.publication.destination import FolderDestination
 from signing.publish import publish
 from signing.release import NewRelease, add_release
 from signing.repository import Repository
@@ -52,6 +54,16 @@ class SigningDesk:
             notice=self.notices.append,
         )
         add_product(self.repository, PRODUCT, (HARDWARE,), now=self.now)
+
+    def copy(self, folder: Path):
+        """Another desk with the same keys: that costs less than to make them."""
+        other = object.__new__(SigningDesk)
+        shutil.copytree(self.repository.folder, folder / "repository", symlinks=True)
+        other.folder, other.now, other.notices = folder, self.now, [*self.notices]
+        other.repository = Repository(
+            folder / "repository", secrets=other.secrets, notice=other.notices.append
+        )
+        return other
 
     def secrets(self, _what):
         return PASSPHRASE
@@ -93,8 +105,9 @@ class SigningDesk:
         review(self.repository, user=user)
         return {c.role: c for c in sign(self.repository, user=user, key_names=keys)}
 
-    def publish(self, **more):
-        return publish(self.repository, now=self.now, **more)
+    def publish(self, *, to=None, **more):
+        to = FolderDestination(to) if isinstance(to, Path) else to
+        return publish(self.repository, now=self.now, to=to, **more)
 
     def sign_and_publish(self, **more):
         self.sign()

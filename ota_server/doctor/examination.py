@@ -1,0 +1,162 @@
+"""The whole examination: every subject in turn; one that cannot be looked at says so."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from ota_client.doctor.finding import Severity
+from ota_client.errors import OtaError
+from ota_server.catalog import Catalog, Reading
+from ota_server.database.opening import opened
+from ota_server.doctor.audit_log import examine_audit
+from ota_server.doctor.certificates import examine_certificates
+from ota_server.doctor.data import (
+    examine_backups,
+    examine_clock,
+    examine_database,
+    examine_disk,
+)
+from ota_server.doctor.declared import examine_settings
+from ota_server.doctor.files import examine_files, examine_secrets
+from ota_server.doctor.finding import Code, Finding, note
+from ota_server.doctor.online import examine_routes, examine_tls
+from ota_server.doctor.people import examine_deliveries, examine_people
+from ota_server.doctor.published import examine_published
+from ota_server.doctor.setup import Probe, Setup
+from ota_server.settings import ServerSettings
+
+SUBJECTS: Final[dict[str, Callable[[Setup], Iterator[Finding]]]] = {
+    "settings": examine_settings,
+    "certificates": examine_certificates,
+    "tls": examine_tls,
+    "routes": examine_routes,
+    "files": examine_files,
+    "secrets": examine_secrets,
+    "database": examine_database,
+    "backups": examine_backups,
+    "clock": examine_clock,
+    "disk": examine_disk,
+    "published": examine_published,
+    "people": examine_people,
+    "deliveries": examine_deliveries,
+    "audit": examine_audit,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One subject and what was found."""
+
+    subject: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def severity(self) -> Severity:
+        """The worst of its findings."""
+        return max((finding.severity for finding in self.findings), default=Severity.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All subjects."""
+
+    subjects: tuple[Examined, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, by subject."""
+        return tuple(finding for subject in self.subjects for finding in subject.findings)
+
+    @property
+    def severity(self) -> Severity:
+        """The worst of all."""
+        return max((subject.severity for subject in self.subjects), default=Severity.OK)
+
+    def to_fields(self) -> dict[str, object]:
+        """The diagnosis as JSON fields (docs/reference/server-doctor.md)."""
+        return {
+            "severity": self.severity.name.lower(),
+            "subjects": [
+                {
+                    "subject": examined.subject,
+                    "severity": examined.severity.name.lower(),
+                    "findings": [finding.to_fields() for finding in examined.findings],
+                }
+                for examined in self.subjects
+            ],
+        }
+
+
+def examine(setup: Setup) -> Diagnosis:
+    """Examine a server; reads, and changes nothing."""
+    return Diagnosis(
+        tuple(Examined(name, tuple(_findings(setup, look))) for name, look in SUBJECTS.items())
+    )
+
+
+@contextmanager
+def opened_setup(
+    settings: ServerSettings,
+    config: Path | None,
+    catalog: Catalog | None,
+    probe: Probe | None,
+    routes: tuple[tuple[str, str], ...],
+    now: datetime,
+) -> Iterator[Setup]:
+    """Open what there is to look at; what cannot be opened is a finding, not an error.
+
+    Args:
+        settings: of the server.
+        config: the settings file.
+        catalog: the published releases; None if the settings name no place for them.
+        probe: None asks the running server nothing.
+        routes: of the server, as method and path.
+        now: UTC.
+    """
+    with ExitStack() as stack:
+        database, database_error = None, None
+        if settings.fleet is not None:
+            try:
+                database = stack.enter_context(opened(settings.fleet.database))
+            except OtaError as e:
+                database_error = e
+        reading, reading_error = _read(catalog)
+        yield Setup(
+            settings=settings,
+            config=config,
+            now=now,
+            database=database,
+            database_error=database_error,
+            reading=reading,
+            reading_error=reading_error,
+            probe=probe,
+            routes=routes,
+            disk_use=_disk_use,
+        )
+
+
+def _read(catalog: Catalog | None) -> tuple[Reading | None, OtaError | None]:
+    """What is published, or why it cannot be read."""
+    try:
+        return (catalog.current() if catalog else None), None
+    except OtaError as e:
+        return None, e
+
+
+def _findings(setup: Setup, look: Callable[[Setup], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look(setup)
+    except OSError as e:
+        what = f"not all of it could be looked at: {e.filename or ''} {e.strerror or e}"
+        yield note(Code.UNSEEN, what, "run it as the server's own account")
+    except (OtaError, ValueError) as e:
+        yield note(Code.UNSEEN, f"not all of it could be looked at: {e}", "look at it by hand")
+
+
+def _disk_use(path: Path) -> tuple[int, int]:
+    use = shutil.disk_usage(path)
+    return use.total, use.free

@@ -1,0 +1,1 @@
+"""What was done and what happened: the audit log, and the events that people are told of."""

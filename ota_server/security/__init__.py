@@ -1,0 +1,1 @@
+"""What releases contain, which of it is weak, and which devices run it (OWASP IoT item 4)."""

@@ -1,0 +1,1 @@
+"""The operator API's doors, by noun; each calls one operation."""

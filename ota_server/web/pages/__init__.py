@@ -1,0 +1,1 @@
+"""The dashboard: pages for people with a browser (docs/explanation/dashboard.md)."""

@@ -1,0 +1,95 @@
+"""The overview: what wants attention first, then what moves, then how it was."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from ota_server.operations import overview
+from ota_server.operations.overview import Overview
+from ota_server.security.history import VersionDay
+from ota_server.web.pages.charts import Segment, StackedChart, bar, stacked
+from ota_server.web.pages.page import Answer, Drawn, Page, Visit
+from ota_server.web.pages.rollout_pages import ListedRollout
+from ota_server.web.pages.wave_bars import whole_bar
+
+_DAYS: Final = 60
+_VERSIONS_SHOWN: Final = 8
+NO_WEAKNESS: Final = "none known"
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """How many devices run with a weakness so bad.
+
+    Attributes:
+        word: of the severity.
+    """
+
+    word: str
+    css: str
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exposures:
+    """By severity, the worst first, as a bar too."""
+
+    parts: tuple[Exposed, ...]
+    segments: tuple[Segment, ...]
+    problem: str
+
+
+def show(visit: Visit) -> Answer:
+    """The whole page."""
+    days = overview.versions_over_time(visit.desk, product=visit.product, days=_DAYS)
+    values = {**_live(visit), "chart": chart_of(days, with_product=visit.product is None)}
+    return Drawn("overview", values)
+
+
+def part(visit: Visit) -> Answer:
+    """What of it is live."""
+    return Drawn("parts/overview_live", _live(visit))
+
+
+def _live(visit: Visit) -> dict[str, object]:
+    found = overview.overview(visit.desk, product=visit.product)
+    listed = tuple(ListedRollout(one, whole_bar(one)) for one in found.rollouts)
+    return {
+        "overview": found,
+        "rollouts": listed,
+        "exposures": _exposures(found),
+        "versions": found.versions[:_VERSIONS_SHOWN],
+        "more_versions": max(0, len(found.versions) - _VERSIONS_SHOWN),
+        "query": visit.query,
+    }
+
+
+def _exposures(found: Overview) -> Exposures:
+    parts = []
+    for share in found.exposure:
+        word = share.severity.value if share.severity else NO_WEAKNESS
+        css = f"x-{share.severity.value}" if share.severity else "f-good"
+        parts.append(Exposed(word, css, share.devices))
+    segments = bar([(part.css, part.devices) for part in parts], sum(part.devices for part in parts))
+    return Exposures(tuple(parts), segments, found.problem)
+
+
+def chart_of(days: Iterable[VersionDay], *, with_product: bool) -> StackedChart | None:
+    """Versions over time; what most devices run now lies lowest, in the strongest colour."""
+    known = [one for one in days if one.version is not None]
+    history = {one.day_at: Counter[str]() for one in known}
+    versions = {}
+    for one in known:
+        name = f"{one.product} {one.version}" if with_product else str(one.version)
+        history[one.day_at][name] += one.devices
+        versions[name] = one.version
+    now = history[max(history)] if history else Counter[str]()
+    names = sorted(versions, key=lambda name: (now[name], str(versions[name])), reverse=True)
+    return stacked(history, names)
+
+
+PAGES: Final = (
+    Page("GET", "/", show, "The overview: fallbacks, rollouts, versions, exposure."),
+    Page("GET", "/part", part, "What of it is live.", is_part=True),
+)

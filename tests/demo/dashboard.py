@@ -1,0 +1,92 @@
+"""The demo's last step: the fleet's dashboard, and how a person looks at it."""
+
+import os
+import shutil
+import signal
+import ssl
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from stage import Stage, StepFailedError, program
+
+OPERATOR = "admin"
+# what a demo leaves behind if nobody named a folder: the server, without images and devices
+LEFT = Path(__file__).parents[2] / "build" / "demo"
+
+
+@dataclass
+class Dashboard:
+    """The pages of a server that runs.
+
+    Args:
+        stage: runs commands.
+        address: of the server.
+        server: its folder.
+        published: what it serves.
+    """
+
+    stage: Stage
+    address: str
+    server: Path
+    published: Path
+
+    def answer(self) -> str:
+        """Open a one-time link as a browser would; a link that is looked at is not used up."""
+        link = self.link()
+        context = ssl.create_default_context(cafile=self.server / "ca.pem")
+        opened = self.address + "/welcome?" + link.partition("?")[2]
+        # the address is that of the server which the demo has started
+        with urllib.request.urlopen(opened, context=context) as answer:  # noqa: S310 - as said
+            page = answer.read().decode()
+        if f"Welcome, {OPERATOR}" not in page:
+            raise StepFailedError(f"expected a page that welcomes {OPERATOR}, got:\n{page[:2000]}")
+        return f"{self.address}: a one-time link welcomes {OPERATOR}, who then chooses a password"
+
+    def link(self, url: str = "") -> str:
+        """A new link, under the address that the server is known by, or another."""
+        words = ("user", "invite", OPERATOR, "--again", "--config", self.server / "ota-server.toml")
+        if url:
+            self.stage.environment["OTA_SERVER_OPERATORS_URL"] = url
+        return self.stage.run("ota-server", *words).splitlines()[0]
+
+    def stay(self) -> None:
+        """Let a person look, until Ctrl-C."""
+        url = self.address.replace("127.0.0.1", "localhost")
+        print(f"\nThe dashboard is open until Ctrl-C. Choose a password here, once:\n  {self.link(url)}")
+        self._warn()
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            print()
+
+    def leave(self, folder: Path) -> "Dashboard":
+        """Move what the server needs, to be served again."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        moved = (folder / "server", folder / "published")
+        shutil.move(self.server, moved[0])
+        shutil.move(self.published, moved[1])
+        return Dashboard(self.stage, self.address, *moved)
+
+    def print_way_in(self) -> None:
+        """Say how to serve it again, and the link by which somebody comes in."""
+        # it is elsewhere than while the demo ran
+        self.stage.environment["OTA_SERVER_PUBLISHED"] = str(self.published)
+        link = self.link()
+        print("\nThe dashboard, with all this in it. Serve it, then choose a password here, once:")
+        print(f"  {program('ota-server')} serve --config {self.server}/ota-server.toml \\")
+        print(f"      --published {self.published}")
+        print(f"  {link}")
+        self._warn()
+        if "DEMO_STAY" not in os.environ:
+            print("`make demo DEMO_STAY=1` serves it right away, until Ctrl-C.")
+
+    def _warn(self) -> None:
+        print(f"Your browser does not know {self.server}/ca.pem, and will say so.", flush=True)
+
+
+def is_asked_to_stay() -> bool:
+    """Whether the demo shall go on until somebody ends it."""
+    return os.environ.get("DEMO_STAY", "") not in {"", "0"}

@@ -1,0 +1,48 @@
+"""Every operation, on the other kind of database; and entries of several connections at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.every_operation import OPERATIONS, Ask, call
+from support.fleet import with_tables
+from support.office import ALPHA, Office, finish
+from support.postgresql import needs_postgresql, postgresql
+
+from ota_server.database.database import Database
+from ota_server.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from ota_server.operations import audit, devices
+from ota_server.operators.actor import Role
+
+pytestmark = [pytest.mark.system, needs_postgresql]
+
+
+@pytest.fixture(scope="module")
+def office():
+    with postgresql() as cluster:
+        database = with_tables(Database(cluster.database()))
+        yield Office(database)
+        database.close()
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_is_done(office, name):
+    for actor in (None, office.person("alpha-mia", Role.ADMIN)):
+        with office.trial(actor) as desk:
+            try:
+                call(desk, name, office, Ask(ALPHA))
+            except (ConflictError, ForbiddenError, InvalidError, NotFoundError):
+                continue
+            finish(desk)
+
+
+def test_entries_that_are_written_at_once_are_one_chain(office):
+    def tag(number):
+        with office.desk() as desk:
+            devices.change_tags(desk, f"alpha-{number % 2 + 1}", add=[f"tag-{number}"])
+
+    with office.desk() as desk:
+        before = audit.verify(desk).entries
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(tag, range(24)))
+    with office.desk() as desk:
+        assert audit.verify(desk).entries == before + 24

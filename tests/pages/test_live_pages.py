@@ -1,0 +1,132 @@
+"""What changes is told to who looks, and to nobody else."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from support.demo_house import sign_in
+
+from ota_server.journal.event import Event, EventKind, record
+from ota_server.operations import rollouts
+from ota_server.web.pages.dashboard import Dashboard
+from ota_server.web.pages.live import Live
+
+NONE_YET = b"retry: 3000\n\n"
+
+
+async def _told(stream):
+    """The next message that says something."""
+    async for message in stream:
+        if message.startswith(b"event"):
+            return set(message.decode().split("data: ")[1].split())
+    return set()
+
+
+def _pause(house, fleet):
+    with house.database.begin() as connection:
+        rollouts.pause(fleet.desk(connection, "mia"), 5)
+
+
+async def _listening(live, products, closing=None):
+    stream = live.stream(products, closing)
+    assert await anext(stream) == NONE_YET
+    return stream
+
+
+def test_a_change_of_a_rollout_is_told_to_who_may_see_it(own_house, fleet):
+    async def story():
+        live = Live(own_house.database, look_s=0.01)
+        everybody = await _listening(live, None)
+        of_cameras = await _listening(live, frozenset({"camera"}))
+        of_meters = await _listening(live, frozenset({"meter"}))
+        await live.looked.wait()
+        await asyncio.to_thread(_pause, own_house, fleet)
+
+        assert await _told(everybody) >= {"rollout:5", "rollouts"}
+        assert await _told(of_cameras) >= {"rollout:5", "rollouts"}
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(_told(of_meters), 0.1)
+
+    asyncio.run(story())
+
+
+def test_an_event_renews_the_overview(own_house, fleet):
+    def happen():
+        with own_house.database.begin() as connection:
+            document = {"hardware_id": "mtr-1"}
+            event = Event(EventKind.DEVICE_ENROLLED, document, product="meter", device_id="met-1")
+            record(connection, event, now=fleet.now)
+
+    async def story():
+        live = Live(own_house.database, look_s=0.01)
+        stream = await _listening(live, frozenset({"meter"}))
+        await live.looked.wait()
+        await asyncio.to_thread(happen)
+        assert await _told(stream) == {"overview"}
+
+    asyncio.run(story())
+
+
+def test_a_stream_ends_when_the_server_is_to_stop(own_house):
+    async def story():
+        closing = asyncio.Event()
+        stream = await _listening(Live(own_house.database, look_s=0.01), None, closing)
+        closing.set()
+        assert [message async for message in stream] == []
+
+    asyncio.run(asyncio.wait_for(story(), 5))
+
+
+def test_a_stream_ends_after_a_while_so_that_its_session_is_looked_at_again(own_house):
+    async def story():
+        stream = Live(own_house.database, look_s=0.01).stream(None, longest_s=0.05)
+        assert [message async for message in stream] == [NONE_YET]
+
+    asyncio.run(asyncio.wait_for(story(), 5))
+
+
+def test_nobody_asks_the_database_when_nobody_listens(own_house):
+    async def story():
+        live = Live(own_house.database, look_s=0.01)
+        stream = await _listening(live, None)
+        await live.looked.wait()
+        await stream.aclose()
+        await asyncio.wait_for(live.rest(), 5)
+
+    asyncio.run(story())
+
+
+def test_what_a_page_fetches_by_itself_keeps_no_session_alive(own_house, fleet):
+    from dataclasses import replace
+
+    from support.browser import Browser
+
+    later = replace(own_house, clock=lambda: fleet.now + timedelta(minutes=30))
+    browser = Browser(Dashboard(later))
+    sign_in(browser, own_house, fleet, "mia")
+
+    def used_at():
+        with own_house.database.read() as connection:
+            return connection.exec_driver_sql("SELECT max(used_at) FROM sessions").scalar()
+
+    before = used_at()
+    assert browser.get("/rollouts/5/part").status == 200
+    assert used_at() == before
+    browser.get("/rollouts/5")
+    assert used_at() == before + 1800
+
+
+def test_each_live_part_names_what_it_waits_for_and_where_it_is_fetched(signed_in):
+    import re
+
+    browser = signed_in("mia")
+    for path in ("/", "/rollouts", "/rollouts/5"):
+        shown = browser.get(path)
+        fetched = re.search(r'data-live="([^"]+)" hx-get="([^"]+)"', shown.text)
+        words, part = fetched.groups()
+        assert set(words.split()) <= {"overview", "rollouts", "rollout:5"}
+        renewed = browser.get(part.replace("&amp;", "&"))
+        assert renewed.status == 200
+        assert "<html" not in renewed.text
+        ident = re.search(r'id="([\w-]+)"[^>]*data-live', shown.text)[1]
+        assert f'id="{ident}"' in renewed.text
