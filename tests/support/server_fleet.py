@@ -231,7 +231,7 @@ class Living(threading.Thread):
             assert time.monotonic() < until, self._server.log()[-2000:]
             time.sleep(0.05)
 
-    def wait_until_refused(self, times, deadline_s=60):
+    def wait_until_refused(self, times, deadline_s=120):
         """Until the server has told them so often, from now on, that it cannot do its work."""
         refused = self._refused
         until = time.monotonic() + deadline_s
