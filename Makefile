@@ -11,7 +11,7 @@ DEMO_DIR ?=
 # Some machines set it; commands that the tests start would compile all their modules each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help dev demo test lint screenshots packages system system-vm system-vm-quick bench docs fuzz clean
+.PHONY: help dev demo test lint screenshots packages system browser system-vm system-vm-quick bench docs fuzz clean
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
@@ -39,7 +39,12 @@ packages: ## Install the Debian packages that the slow tests need (as root)
 	.ci/install-packages
 
 system: $(READY) ## The slow tests: real parts, minutes
-	$(PYTHON) -m pytest -n $(JOBS) -m system
+	$(PYTHON) -m pytest -n $(JOBS) -m system --ignore=tests/browser
+	$(MAKE) browser
+
+# By themselves: Playwright leaves an event loop running in its thread, and other tests start their own there.
+browser: $(READY) ## The dashboard's journeys in Chromium (minutes)
+	$(PYTHON) -m pytest -n $(JOBS) -m system tests/browser
 
 # Two machines at a time, each on a core; their disks and serial lines stay in build/vm/run when a test fails.
 VM := $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --basetemp=build/vm/run -o tmp_path_retention_policy=failed tests/vm

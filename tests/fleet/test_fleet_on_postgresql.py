@@ -72,46 +72,41 @@ def test_a_bad_release_halts_in_its_first_wave_whichever_process_hears_of_it(clu
     assert_nothing_lost(found)
 
 
-def test_postgresql_itself_killed_loses_nothing_that_was_acknowledged():
-    with (
-        postgresql(fsync=True) as cluster,
-        make(cluster.database()) as server,
-        Monitor(server.database) as monitor,
-    ):
+def assert_a_rollout_survives(cluster, trouble):
+    """100 devices; ``trouble`` gets the living ones, in the second and again in the fourth wave."""
+    with make(cluster.database()) as server, Monitor(server.database) as monitor:
         with server.devices(100, failure_share=0.03, **PACE) as living:
             living.wait_until_enrolled()
             rollout = server.roll_out("1.1.0", waves=WAVES, most=AT_ONCE)
             for wave in (2, 4):
                 server.wait_for(rollout, lambda row, wave=wave: row.wave >= wave)
-                cluster.kill()
-                cluster.start()
+                trouble(living)
             row = server.wait_for(rollout, lambda row: row.state in DONE)
         found = audit(server.database, living.fleet)
     assert row.state == "finished"
     assert monitor.over == []
     assert_nothing_lost(found)
+
+
+def test_postgresql_itself_killed_loses_nothing_that_was_acknowledged():
+    with postgresql(fsync=True) as cluster:
+
+        def kill(_living):
+            cluster.kill()
+            cluster.start()
+
+        assert_a_rollout_survives(cluster, kill)
 
 
 @needs_mount
 def test_postgresql_on_a_full_disk_loses_nothing_that_was_acknowledged():
-    with (
-        small_disk(DISK_BYTES) as disk,
-        postgresql(fsync=True, disk=disk) as cluster,
-        make(cluster.database()) as server,
-        Monitor(server.database) as monitor,
-    ):
-        with server.devices(100, failure_share=0.03, **PACE) as living:
-            living.wait_until_enrolled()
-            rollout = server.roll_out("1.1.0", waves=WAVES, most=AT_ONCE)
-            for wave in (2, 4):
-                server.wait_for(rollout, lambda row, wave=wave: row.wave >= wave)
-                fill(disk)
-                # check-ins that change nothing need no page; reports do, and few devices report
-                living.wait_until_refused(3)
-                relieve(disk)
-                cluster.start_again()
-            row = server.wait_for(rollout, lambda row: row.state in DONE)
-        found = audit(server.database, living.fleet)
-    assert row.state == "finished"
-    assert monitor.over == []
-    assert_nothing_lost(found)
+    with small_disk(DISK_BYTES) as disk, postgresql(fsync=True, disk=disk) as cluster:
+
+        def fill_up(living):
+            fill(disk)
+            # check-ins that change nothing need no page; reports do, and few devices report
+            living.wait_until_refused(3)
+            relieve(disk)
+            cluster.start_again()
+
+        assert_a_rollout_survives(cluster, fill_up)

@@ -3,6 +3,7 @@ from uuid import uuid4
 
 import pytest
 from running_server import Served, make_published, running, serving
+from support.device_api import ApiUnderTest
 
 from ota_server.cli import main
 from ota_server.settings import ServerSettings
@@ -32,6 +33,12 @@ def certificates(tmp_path_factory):
 def tls_server(tmp_path_factory, published, certificates):
     config = certificates / "ota-server.toml"
     with running(tmp_path_factory.mktemp("https"), "--published", published, "--config", config) as one:
+        yield one
+
+
+@pytest.fixture
+def api(tmp_path):
+    with ApiUnderTest(tmp_path) as one:
         yield one
 
 

@@ -2,18 +2,12 @@
 
 import pytest
 from sqlalchemy import insert, select
-from support.device_api import ApiUnderTest, report
+from support.device_api import report
 from support.fleet import Releases, make_plan
 
 from ota_client.formats.version import Version
 from ota_server.database import schema
 from ota_server.rollouts import rollout
-
-
-@pytest.fixture
-def api(tmp_path):
-    with ApiUnderTest(tmp_path) as one:
-        yield one
 
 
 @pytest.fixture

@@ -20,12 +20,6 @@ NOTHING = {"check_in_after_s": 300, "inventory_wanted": True}
 
 
 @pytest.fixture
-def api(tmp_path):
-    with ApiUnderTest(tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
 def device(api):
     one = api.device()
     assert one.check_in().json == NOTHING

@@ -2,18 +2,10 @@
 
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import insert
-from support.device_api import ApiUnderTest
 
 from ota_server.database import schema
 from ota_server.devices import removal, tokens
-
-
-@pytest.fixture
-def api(tmp_path):
-    with ApiUnderTest(tmp_path) as one:
-        yield one
 
 
 def decommission(api, device):
