@@ -220,9 +220,9 @@ class Catalog:
         for release in releases:
             if release.version == version:
                 return release
-        newest = ", ".join(str(release.version) for release in releases[-5:]) or "none yet"
+        newest = ", ".join(str(release.version) for release in reversed(releases[-5:])) or "none yet"
         raise NotFoundError(
-            f"expected a published release of {product} (newest: {newest}), got {version}"
+            f"expected a published release of {product} (the newest: {newest}), got {version}"
         )
 
     def read_sbom(self, release: CatalogRelease) -> bytes:

@@ -112,6 +112,12 @@ class EnrolmentError(ForbiddenError):
     code = "enrolment"
 
 
+class OutputError(FleetError):
+    """A command's report cannot be written, such as on a full disk."""
+
+    code = "output"
+
+
 class TooManyError(FleetError):
     """More requests than one device or address may make (B07)."""
 

@@ -1,6 +1,7 @@
 """What ``ota-client`` prints: one object as JSON for programs, or words for people."""
 
 from ota_client.counters.health import CounterReport
+from ota_client.formats.counted import counted
 from ota_client.manifest import Advisory
 from ota_client.network.daily_limit import TrafficReport
 from ota_client.recovery import Phase
@@ -81,7 +82,7 @@ def printable(text: str) -> str:
 def _advisory_lines(advisories: tuple[Advisory, ...]) -> list[str]:
     if not advisories:
         return ["security        no advisories between the two"]
-    lines = [f"security        {len(advisories)} weakness(es) mended since the running release:"]
+    lines = [f"security        {counted(len(advisories), 'weakness')} mended since the running release:"]
     for advisory in advisories:
         summary, action = printable(advisory.summary), printable(advisory.action)
         lines.append(f"  {printable(advisory.id)}  {advisory.severity.upper()}  {summary}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ota_client.cli.group import json_option, report
+from ota_client.cli.summaries import SummaryGroup
 from ota_client.errors import ConfigError
 
 _MIB = 1024 * 1024
@@ -13,7 +14,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.group()
+@click.group(cls=SummaryGroup)
 def simulate() -> None:
     """Make and drive a simulated device: slots are files, the boot loader is this command."""
 

@@ -8,6 +8,7 @@ from typing import Final
 from cryptography import x509
 
 from ota_client.doctor.finding import Code, Finding, error, warning
+from ota_client.formats.counted import counted
 
 _SOON: Final = timedelta(days=30)
 
@@ -35,5 +36,5 @@ def examine_certificate(file: Path, now: datetime) -> Iterator[Finding]:
         what = f"{file} expired on {last:%Y-%m-%d}: no connection is made any more"
         yield error(Code.CERTIFICATE_EXPIRED, what, "renew it")
     elif last - now < _SOON:
-        what = f"{file} expires in {(last - now).days} days, on {last:%Y-%m-%d}"
+        what = f"{file} expires in {counted((last - now).days, 'day')}, on {last:%Y-%m-%d}"
         yield warning(Code.CERTIFICATE_EXPIRES_SOON, what, "renew it")

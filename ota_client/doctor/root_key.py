@@ -11,6 +11,7 @@ from ota_client.disk.storage import DiskStorage
 from ota_client.doctor.finding import Code, Finding, error, note, warning
 from ota_client.doctor.system import Setup
 from ota_client.errors import OtaError
+from ota_client.formats.counted import counted
 from ota_client.formats.strict import parse_time
 from ota_client.state import StateStore
 
@@ -70,11 +71,11 @@ def _age(setup: Setup, root: _Root) -> Iterator[Finding]:
         way_out = "devices walk on to newer roots; ship the newest one all the same"
         yield warning(Code.ROOT_EXPIRED, what, way_out)
     elif left < _SOON:
-        what = f"the pinned root, version {root.version}, expires in {left.days} days"
+        what = f"the pinned root, version {root.version}, expires in {counted(left.days, 'day')}"
         yield note(Code.ROOT_EXPIRES_SOON, what, "'ota-sign renew', and ship the new one")
     behind = _trusted_version(setup) - root.version
     if behind >= _FAR_BEHIND:
-        what = f"the pinned root is {behind} versions behind the trusted one"
+        what = f"the pinned root is {counted(behind, 'version')} behind the trusted one"
         yield warning(Code.ROOT_BEHIND, what, "ship a newer root.json: devices walk 256 at most (A25)")
 
 

@@ -26,7 +26,8 @@ def check_url(url: str, *, insecure_http: bool) -> None:
         )
     if parts.scheme == "http" and not insecure_http:
         raise ConfigError(
-            f"{shown_url(url)}: expected https://, got plain http://; to allow it, set insecure_http"
+            f"{shown_url(url)}: expected https://, got plain http://; to allow it, set insecure_http "
+            "(--insecure-http)"
         )
 
 

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from ota_client.errors import ConfigError
+from ota_client.formats.counted import agreed, counted
 from ota_server.cli.console import Console, cell, printable, table
 from ota_server.cli.group import FILE, fleet_options, yes_option
 from ota_server.cli.pages import page_options, show_page
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from ota_server.security.weakness import Weakness
 
 
-@click.group("advisory")
+@click.group("advisory", cls=SummaryGroup)
 def advisory_group() -> None:
     """Look at weaknesses, and import what others know of them. Nothing is fetched."""
 
@@ -85,12 +87,13 @@ def exposure_lines(found: "Exposure") -> list[str]:
     weakness = found.weakness
     rows = [(v.product, v.version, v.devices, v.standing, v.components) for v in found.versions]
     fixed = [f"{product} {', '.join(map(str, of))}" for product, of in found.fixed_in.items()]
+    runs = agreed(found.devices, "run")
     return [
         f"{weakness.id} {cell(weakness.severity)}: {weakness.summary}",
         *([f"what to do: {weakness.action}"] if weakness.action else []),
         *([f"fixed in {'; '.join(fixed)}"] if fixed else []),
-        f"{found.devices} of {found.of} devices run a version that has it",
-        *([f"{found.unknown} run a version that nobody can tell of: no SBOM"] if found.unknown else []),
+        f"{found.devices} of {counted(found.of, 'device')} {runs} a version that has it",
+        *([f"{found.unknown} on a version that nobody can tell of: no SBOM"] if found.unknown else []),
         *([table(("product", "version", "devices", "why", "components"), rows)] if rows else []),
     ]
 

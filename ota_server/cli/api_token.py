@@ -4,15 +4,16 @@ from datetime import timedelta
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from ota_server.cli.console import Console, table
 from ota_server.cli.group import fleet_options
 from ota_server.cli.options import DURATION
 from ota_server.cli.pages import page_options, show_page
-from ota_server.cli.user import GRANT, words
+from ota_server.cli.user import GRANT, doubt_products, words
 from ota_server.operators.role import Grant
 
 
-@click.group("api-token")
+@click.group("api-token", cls=SummaryGroup)
 def api_token_group() -> None:
     """Issue and withdraw tokens for the operator API."""
 
@@ -43,6 +44,7 @@ def issue_command(
     # the token alone on stdout, so that it can go into a file unseen
     console.show(issued.token, issued)
     click.echo(f"token {issued.id} is valid until {issued.expires_at:%Y-%m-%d %H:%M} UTC", err=True)
+    doubt_products(console, grants)
 
 
 @api_token_group.command("list")

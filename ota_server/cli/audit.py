@@ -8,7 +8,9 @@ from typing import Final
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from ota_client.errors import ConfigError
+from ota_client.formats.counted import counted
 from ota_client.formats.strict import parse_canonical_json
 from ota_server.cli.console import Console, cell, table
 from ota_server.cli.group import FILE, fleet_options
@@ -18,7 +20,7 @@ from ota_server.cli.pages import page_options, show_page
 _ENTRY_MOST_BYTES: Final = 1024 * 1024
 
 
-@click.group("audit")
+@click.group("audit", cls=SummaryGroup)
 def audit_group() -> None:
     """Read the audit log: every change by a person, a token or a command."""
 
@@ -83,8 +85,10 @@ def verify_command(console: Console, *, against: Path | None) -> None:
 
     with console.desk() as desk:
         found = audit.verify(desk, () if against is None else _entries(against))
-    text = f"{found.entries} entries, unbroken; the last one's sha256 is {found.sha256}"
+    text = f"{counted(found.entries, 'entry')}, unbroken; the last one's sha256 is {found.sha256}"
     if against is not None:
+        if not found.kept:
+            raise ConfigError(f"{against}: expected an export with entries in it, got none")
         text += f"\nthe {found.kept} entries of {against} are among them, unchanged"
     console.show(text, found)
 
@@ -99,6 +103,8 @@ def export_command(console: Console, *, after: int) -> None:
     with console.desk() as desk:
         for line in audit.export(desk, after=after):
             sys.stdout.write(line.decode())
+    # here a full disk is told of; at the end of the process it were not
+    sys.stdout.flush()
 
 
 def _entries(path: Path) -> Iterator[dict[str, object]]:

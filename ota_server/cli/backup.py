@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ota_client.formats.counted import counted
 from ota_server.cli.console import Console
 from ota_server.cli.group import FILE, fleet_options, yes_option
 from ota_server.cli.progress import meter
@@ -36,7 +37,7 @@ def backup_command(console: Console, *, target: Path, force: bool, always: bool)
         with database.begin() as connection:
             note_backup(connection, manifest.rows, now=console.now)
     report = {"file": target, "schema": manifest.schema, "rows": manifest.rows}
-    console.done(f"wrote {target}: {manifest.rows} rows, schema {manifest.schema}", report)
+    console.done(f"wrote {target}: {counted(manifest.rows, 'row')}, schema {manifest.schema}", report)
 
 
 @click.command("restore")
@@ -67,10 +68,11 @@ def restore_command(console: Console, *, source: Path, force: bool, always: bool
         ended = restore.restore_database(database, source, manifest, force=force, progress=show)
     restore_authority(files, authority, force=force)
     report = {"file": source, "schema": manifest.schema, "rows": manifest.rows, "ended": ended}
-    text = f"restored {manifest.rows} rows of {manifest.created_at}"
+    text = f"restored {counted(manifest.rows, 'row')} of {manifest.created_at}"
     if ended.sessions or ended.links:
+        sessions, links = counted(ended.sessions, "session"), counted(ended.links, "one-time link")
         text += (
-            f"\nended {ended.sessions} sessions and {ended.links} one-time links: people sign in again; "
+            f"\nended {sessions} and {links}: people sign in again; "
             "`ota-server user invite NAME --again` makes a new link"
         )
     console.done(text, report)

@@ -161,7 +161,11 @@ def cell(value: object) -> str:
             return "-"
         case datetime():
             return format_time(value)
+        case bool():
+            return "yes" if value else "no"
         case tuple() | list():
             return ", ".join(map(str, value)) or "-"
+        case dict():
+            return ", ".join(f"{name}: {cell(one)}" for name, one in value.items()) or "-"
         case _:
             return str(value)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
+from ota_client.formats.counted import agreed, counted
 from ota_client.formats.version import Version
 from ota_server.cli.console import Console, cell, table
 from ota_server.cli.group import fleet_options, reason_option, yes_option
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 _HEADS = ("device", "product", "hardware", "runs", "offered", "phase", "seen", "status", "tags")
 
 
-@click.group("device")
+@click.group("device", cls=SummaryGroup)
 def device_group() -> None:
     """Look at devices, tag them, and let them go."""
 
@@ -215,10 +217,11 @@ def exposed_command(
             return
         found = security.exposed(desk, advisory)
     rows = [(one.product, one.version, one.devices) for one in found.versions]
+    runs = agreed(found.devices, "run")
     lines = [
         f"{found.weakness.id} {cell(found.weakness.severity)}: {found.weakness.summary}",
-        f"{found.devices} of {found.of} devices run a version without the fix",
-        *([f"{found.unknown} run what nobody can tell of"] if found.unknown else []),
+        f"{found.devices} of {counted(found.of, 'device')} {runs} a version without the fix",
+        *([f"{found.unknown} on a version that nobody can tell of"] if found.unknown else []),
         *([table(("product", "version", "devices"), rows)] if rows else []),
     ]
     console.show("\n".join(lines), found)

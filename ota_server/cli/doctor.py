@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from ota_client.errors import ConfigError
 from ota_server.cli.console import Console
 from ota_server.cli.group import config_option, json_option
 from ota_server.settings import read_unchecked
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 
 _ERRORS_FOUND: Final = 1
 _IN_PATH: Final = re.compile(r"\{[^}]*\}")
-_PAGES: Final = (
-    *("/", "/devices", "/releases", "/rollouts", "/advisories", "/notifications", "/audit"),
-    *("/operators", "/account"),
-)
 
 
 @click.command("doctor")
@@ -40,10 +37,17 @@ def doctor_command(console: Console, *, offline: bool) -> None:
     from ota_server.doctor.probe import NetworkProbe  # noqa: PLC0415 - as above
 
     settings = read_unchecked(os.environ, console.config)
+    if not (settings.fleet or settings.published or settings.bucket):
+        raise ConfigError(
+            "expected --config FILE (or OTA_SERVER_CONFIG) whose settings say what is served, got none; "
+            "without it there is nothing to examine"
+        )
     probe = None if offline else NetworkProbe.of(settings)
+    outside = None if offline else NetworkProbe.outside(settings)
     catalog = _catalog(console, settings)
     routes = _routes() if probe else ()
-    with opened_setup(settings, console.config, catalog, probe, routes, console.now) as setup:
+    opened = opened_setup(settings, console.config, catalog, probe, routes, console.now, outside=outside)
+    with opened as setup:
         diagnosis = examine(setup)
     console.show("\n".join(_text(diagnosis)), diagnosis)
     if diagnosis.severity is Severity.ERROR:
@@ -54,10 +58,11 @@ def _routes() -> tuple[tuple[str, str], ...]:
     """Every door that asks who comes, with something in place of the names in its path."""
     from ota_server.web.api.table import ROUTES as OPERATOR_ROUTES  # noqa: PLC0415 - as above
     from ota_server.web.device_routes import ROUTES as DEVICE_ROUTES  # noqa: PLC0415 - as above
+    from ota_server.web.pages.table import PAGES  # noqa: PLC0415 - as above
 
     devices = [(route.method, route.path) for route in DEVICE_ROUTES if route.of_devices]
     people = [(route.method, route.path) for route in OPERATOR_ROUTES if route.role is not None]
-    pages = [("GET", path) for path in _PAGES]
+    pages = [(page.method, page.path) for page in PAGES]
     uploads = [("POST", "/api/v1/uploads")]
     found = (*devices, *people, *uploads, *pages)
     return tuple((method, _IN_PATH.sub("1", path)) for method, path in found)

@@ -1,21 +1,41 @@
 """What every command of ``ota-server`` shares: errors as a sentence and a code, and common options."""
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
 from ota_client.cli.summaries import SummaryGroup
-from ota_client.errors import OtaError
+from ota_client.errors import ConfigError, OtaError
 from ota_server.cli.console import Console
+from ota_server.errors import OutputError
 
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+
+class _Place(click.Path):
+    """A path; an empty variable of a shell is none, and not this folder."""
+
+    def convert(
+        self, value: "str | os.PathLike[str]", param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path:
+        """Read a path."""
+        if not str(value):
+            self.fail("expected a path, got ''", param, ctx)
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
+FILE = _Place(dir_okay=False)
+FOLDER = _Place(file_okay=False)
 
 Command = Callable[..., None]
+
+# of stdout; who reads no more, such as `head`, is click's to end quietly
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class ErrorGroup(SummaryGroup):
@@ -25,13 +45,23 @@ class ErrorGroup(SummaryGroup):
         """Run the command that was asked for."""
         console = _console(ctx)
         try:
-            return super().invoke(ctx)
+            return self._invoke(ctx)
         except OtaError as e:
             click.echo(f"ota-server: {e} [{e.code}]", err=True)
-            if console.as_json:
+            if console.as_json and not isinstance(e, OutputError):
                 error = {"code": e.code, "message": str(e), "retryable": e.retryable}
                 click.echo(json.dumps({"error": error}, indent=2))
             sys.exit(e.exit_code)
+
+    def _invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except OSError as e:
+            if e.filename is not None:
+                raise ConfigError(f"{os.fsdecode(e.filename)} cannot be used: {e.strerror}") from e
+            if e.errno in _NO_ROOM:
+                raise OutputError(f"the report cannot be written: {e.strerror}") from e
+            raise
 
 
 def _console(context: click.Context) -> Console:

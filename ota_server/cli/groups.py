@@ -2,13 +2,15 @@
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
+from ota_client.formats.counted import counted
 from ota_server.cli.console import Console, table
 from ota_server.cli.device import devices_table
 from ota_server.cli.group import fleet_options, yes_option
 from ota_server.cli.pages import page_options, show_page
 
 
-@click.group("group")
+@click.group("group", cls=SummaryGroup)
 def group_group() -> None:
     """Make groups of devices by queries such as `tag = beta`."""
 
@@ -54,7 +56,7 @@ def create_command(console: Console, *, product: str, name: str, query: str) -> 
 
     with console.desk(write=True) as desk:
         group = groups.create(desk, product, name, query)
-    console.done(f"group {name}: {group.devices} devices; {group.query}", group)
+    console.done(f"group {name}: {counted(group.devices, 'device')}; {group.query}", group)
 
 
 @group_group.command("edit")
@@ -68,7 +70,7 @@ def edit_command(console: Console, *, product: str, name: str, query: str) -> No
 
     with console.desk(write=True) as desk:
         group = groups.edit(desk, product, name, query)
-    console.done(f"group {name}: {group.devices} devices; {group.query}", group)
+    console.done(f"group {name}: {counted(group.devices, 'device')}; {group.query}", group)
 
 
 @group_group.command("delete")
@@ -97,6 +99,6 @@ def test_command(console: Console, *, product: str, query: str, limit: int) -> N
 
     with console.desk() as desk:
         matches = groups.preview(desk, product, query, limit=limit)
-    lines = [f"{matches.total} devices", *matches.first]
+    lines = [counted(matches.total, "device"), *matches.first]
     lines += ["..."] if matches.total > len(matches.first) else []
     console.show("\n".join(lines), {"total": matches.total, "devices": matches.first})

@@ -34,9 +34,7 @@ _HOSTS = ("localhost", "127.0.0.1", "::1")
 @click.option(
     "--force", is_flag=True, help="Replace the authority, the certificate and settings; never the fleet."
 )
-@click.option(
-    "--operator", default="admin", show_default=True, metavar="NAME", help="The first operator."
-)
+@click.option("--operator", metavar="NAME", help="The first operator.  [default: admin]")
 @json_option
 @click.pass_obj
 def init_command(
@@ -48,7 +46,7 @@ def init_command(
     files_only: bool,
     renew: bool,
     force: bool,
-    operator: str,
+    operator: str | None,
 ) -> None:
     """Make certificates, a database and settings in DIR, and a link for the first operator.
 
@@ -58,6 +56,8 @@ def init_command(
 
     if renew and force:
         raise click.UsageError("expected --renew or --force, got both")
+    if operator is not None and (files_only or renew):
+        raise click.UsageError("expected --operator where a fleet is made, got --files-only or --renew")
     server, link = ServerFolder(folder), None
     if renew:
         hosts = server.renew(hosts, console.now)
@@ -68,15 +68,20 @@ def init_command(
             console.now,
             fleet=not files_only,
             force=force,
-            operator=operator,
+            operator=operator or "admin",
             account=account(),
             port=port,
         )
-    _say_made(console, server, hosts, link)
+    _say_made(console, server, hosts, link, is_renewed=renew)
 
 
 def _say_made(
-    console: Console, server: "ServerFolder", hosts: tuple[str, ...], link: "FirstLink | None"
+    console: Console,
+    server: "ServerFolder",
+    hosts: tuple[str, ...],
+    link: "FirstLink | None",
+    *,
+    is_renewed: bool,
 ) -> None:
     authority, settings = server.authority_certificate, server.settings
     config = f"--config {quote(str(settings))}"
@@ -87,13 +92,15 @@ def _say_made(
     fleet = server.database.exists()
     if fleet:
         lines += [f"the fleet: {server.database}; {server.device_authority} signs devices' certificates"]
-    lines += [
-        "next:",
-        f"  ota-sign publish --to {quote(str(server.published))}",
-        f"  ota-server serve {config}",
-    ]
-    if fleet:
-        lines += [f"  ota-server token issue PRODUCT {config}"]
+    if is_renewed:
+        lines += ["a server that runs takes it with its next start"]
+    else:
+        lines += [
+            "next:",
+            f"  ota-sign publish --to {quote(str(server.published))}",
+            f"  ota-server serve {config}",
+        ]
+        lines += [f"  ota-server token issue PRODUCT {config}"] if fleet else []
     if link is not None:
         until = f"{link.expires_at:%Y-%m-%d %H:%M} UTC"
         lines += [

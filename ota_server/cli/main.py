@@ -30,7 +30,11 @@ _EPILOG = (
 )
 
 
-@click.group(cls=ErrorGroup, epilog=_EPILOG, context_settings={"max_content_width": 100})
+@click.group(
+    cls=ErrorGroup,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="ratchet-ota")
 def main() -> None:
     """Serve what `ota-sign publish` wrote to devices, know them, and roll releases out.

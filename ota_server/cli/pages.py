@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from ota_client.formats.counted import counted
 from ota_server.cli.console import Console
 from ota_server.cli.group import Command
 from ota_server.cli.options import LIMIT
@@ -27,7 +28,8 @@ def show_page(console: Console, name: str, page: "Page[T]", text: str) -> None:
         total = {"total": page.total, "total_is_exact": page.total_is_exact}
         console.show(text, {name: page.items, **total, "next_after": page.next_after})
     if not console.as_json:
-        of = page.total if page.total_is_exact else f"more than {page.total}"
-        click.echo(f"{len(page.items)} of {of} {name}", err=True)
+        noun = f"{name.removesuffix('ies')}y" if name.endswith("ies") else name.removesuffix("s")
+        of = counted(page.total, noun) if page.total_is_exact else f"more than {page.total} {name}"
+        click.echo(f"{len(page.items)} of {of}", err=True)
         if page.next_after is not None:
             click.echo(f"more: --after {page.next_after}", err=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from ota_client.errors import ConfigError
 from ota_server.cli.console import Console, table
 from ota_server.cli.group import FILE, fleet_options, yes_option
@@ -21,14 +22,16 @@ if TYPE_CHECKING:
     from ota_server.privacy.subject import Rows
 
 
-@click.group("privacy")
+@click.group("privacy", cls=SummaryGroup)
 def privacy_group() -> None:
     """Hand out and erase what is kept about a device, its owner or an operator."""
 
 
 @privacy_group.command("export")
 @click.argument("name", metavar="DEVICE|OPERATOR")
-@click.option("--operator", "is_operator", is_flag=True, help="NAME is an operator's, not a device's.")
+@click.option(
+    "--operator", "is_operator", is_flag=True, help="The name of an operator, not the id of a device."
+)
 @click.option("--out", type=FILE, help="Write into this file, for its owner alone.")
 @click.option("--force", is_flag=True, help="Replace the file.")
 @fleet_options
@@ -102,7 +105,8 @@ def retain_command(console: Console, *, dry_run: bool) -> None:
 
     A running server does this by itself, every six hours.
     """
-    from ota_server.privacy import retention  # noqa: PLC0415 - help must start fast
+    from ota_server.operations import privacy  # noqa: PLC0415 - help must start fast
+    from ota_server.privacy import retention  # noqa: PLC0415 - as above
 
     operators = read_unchecked(os.environ, console.config).operators
     if operators is None:
@@ -113,6 +117,9 @@ def retain_command(console: Console, *, dry_run: bool) -> None:
                 found = retention.due(connection, operators.retention, console.now)
         else:
             found = dict(retention.retain(database, operators.retention, now=console.now))
+    if not dry_run:
+        with console.desk(write=True) as desk:
+            privacy.note_retention(desk, found)
     rows = list(found.items())
     heads = ("table", "would go" if dry_run else "removed")
     console.show(table(heads, rows), {"dry_run": dry_run, "rows": found})

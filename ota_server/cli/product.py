@@ -2,11 +2,12 @@
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from ota_server.cli.console import Console, cell, table
 from ota_server.cli.group import fleet_options
 
 
-@click.group("product")
+@click.group("product", cls=SummaryGroup)
 def product_group() -> None:
     """Look at products, and set their rules."""
 
@@ -52,17 +53,27 @@ def show_command(console: Console, *, product: str) -> None:
 @click.option(
     "--needs-approval/--no-approval",
     "needs_approval",
-    required=True,
+    default=None,
     help="Whether a rollout waits for a second person.",
 )
 @fleet_options
-def set_command(console: Console, *, product: str, needs_approval: bool) -> None:
+def set_command(console: Console, *, product: str, needs_approval: bool | None) -> None:
     """Set the rules of PRODUCT; rollouts that were made before keep their state."""
+    if needs_approval is None:
+        raise click.UsageError("expected --needs-approval or --no-approval, got neither")
     from ota_server.operations import products  # noqa: PLC0415 - help must start fast
     from ota_server.rollouts.product_rules import ProductRules  # noqa: PLC0415 - as above
 
-    with console.desk(write=True) as desk:
+    with console.desk(write=True, releases=True) as desk:
         rules = products.set_rules(desk, product, ProductRules(needs_approval=needs_approval))
+        is_known = products.is_known(desk, product)
     text = "need a second person's approval" if needs_approval else "start without approval"
     report = {"product": product, "needs_approval": rules.needs_approval}
     console.done(f"{product}: rollouts {text}", report)
+    if not is_known:
+        click.echo(doubt(product), err=True)
+
+
+def doubt(product: str) -> str:
+    """What is said of a product that nothing is known of: allowed beforehand, and easily mistyped."""
+    return f"{product} has no release and no device yet: is it the right name?"

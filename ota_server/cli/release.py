@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from ota_client.formats.version import Version
 from ota_server.cli.console import Console, cell, table
 from ota_server.cli.group import fleet_options
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ota_server.operations.releases import ListedRelease, ReleaseDetails
 
 
-@click.group("release")
+@click.group("release", cls=SummaryGroup)
 def release_group() -> None:
     """Look at published releases; `ota-sign` makes them."""
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ota_client.formats.counted import counted
 from ota_client.formats.version import Version
 from ota_server.cli.console import Console, cell, table
 from ota_server.cli.group import fleet_options
@@ -29,7 +30,7 @@ def sbom_command(console: Console, *, product: str, version: Version) -> None:
     console.show(table(("component", "version", "licence", "supplier", "purl"), rows), found)
     if not console.as_json:
         unnamed = f", {found.unidentified} without a package URL" if found.unidentified else ""
-        click.echo(f"{len(found.components)} components ({found.form}){unnamed}", err=True)
+        click.echo(f"{counted(len(found.components), 'component')} ({found.form}){unnamed}", err=True)
 
 
 @click.command("diff")

@@ -2,6 +2,8 @@
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
+from ota_client.formats.counted import counted
 from ota_server.cli.console import Console, table
 from ota_server.cli.group import Command, fleet_options, yes_option
 from ota_server.cli.pages import page_options, show_page
@@ -22,7 +24,7 @@ _DEVICE_STATES = click.Choice([state.value for state in DeviceState])
 _RETRIED = click.Choice([state.value for state in (*BAD, DeviceState.SILENT)])
 
 
-@click.group("rollout")
+@click.group("rollout", cls=SummaryGroup)
 def rollout_group() -> None:
     """Roll releases out in waves; ROLLOUT is an id or PRODUCT/NAME."""
 
@@ -182,4 +184,5 @@ def retry_command(
     with console.desk(write=True) as desk:
         one = found(desk, rollout)
         again = rollouts.retry(desk, one.id, states=wanted, device_ids=devices)
-    console.done(f"{again} devices try again", {"devices": again})
+    tries = "tries" if again == 1 else "try"
+    console.done(f"{counted(again, 'device')} {tries} again", {"devices": again})

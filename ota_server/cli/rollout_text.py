@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from ota_client.formats.counted import counted
 from ota_server.cli.console import table
 from ota_server.errors import NotFoundError
 
@@ -89,13 +90,13 @@ def preview_text(preview: "Preview") -> str:
     lines = []
     for number, wave in enumerate(preview.waves, 1):
         names = [one.device_id for one in wave]
-        lines.append(f"wave {number}: {len(wave)} devices{_examples(names)}")
+        lines.append(f"wave {number}: {counted(len(wave), 'device')}{_examples(names)}")
     for reason in sorted({one.waits for one in preview.waiting}):
         names = [one.device_id for one in preview.waiting if one.waits == reason]
-        lines.append(f"waiting, {reason}: {len(names)} devices{_examples(names)}")
+        lines.append(f"waiting, {reason}: {counted(len(names), 'device')}{_examples(names)}")
     for reason, count in sorted(preview.reasons().items()):
         names = [one.device_id for one in preview.excluded if one.reason == reason]
-        lines.append(f"not in it, {reason}: {count} devices{_examples(names)}")
+        lines.append(f"not in it, {reason}: {counted(count, 'device')}{_examples(names)}")
     if not any(preview.waves):
         lines.append("no device would be in it")
     return "\n".join(lines)

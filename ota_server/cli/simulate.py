@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ota_client.errors import ConfigError
+from ota_client.formats.counted import counted
 from ota_server.cli.console import Console
 from ota_server.cli.group import FILE, json_option
 from ota_server.cli.simulate_options import behaviour_options, plan_options, target_options
@@ -79,7 +80,9 @@ class _Teller:
 
         if not self._enrolled and not sample.devices[Standing.ENROLLING]:
             # whoever plans a rollout waits for this: waves are shares of the devices that are there
-            click.echo(f"{sum(sample.devices.values()):,} devices have enrolled", err=True)
+            number = sum(sample.devices.values())
+            have = "has" if number == 1 else "have"
+            click.echo(f"{counted(number, 'device', f'{number:,}')} {have} enrolled", err=True)
             self._enrolled = True
         if self._console.as_json:
             click.echo(json.dumps({"sample": sample.to_fields()}))

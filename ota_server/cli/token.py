@@ -4,12 +4,13 @@ from datetime import timedelta
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from ota_server.cli.console import Console, table
 from ota_server.cli.group import fleet_options
 from ota_server.cli.options import DURATION
 
 
-@click.group("token")
+@click.group("token", cls=SummaryGroup)
 def token_group() -> None:
     """Issue and withdraw enrolment tokens."""
 

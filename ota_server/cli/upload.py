@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ota_client.errors import ConfigError
+from ota_client.formats.counted import counted
 from ota_server.cli.console import Console
 from ota_server.cli.group import config_option, json_option
 from ota_server.files.settings import BucketSettings
@@ -84,7 +85,8 @@ def _settings(flags: Mapping[str, str | bool | None], config: Path | None) -> Bu
 def _report(console: Console, planned: "Upload", *, dry_run: bool) -> None:
     names = [file.name for file in planned.files]
     verb = "would send" if dry_run else "sent"
-    words = f"{verb} {len(names)} files, {planned.size_bytes} bytes; {planned.kept} were there already"
+    files = counted(len(names), "file")
+    words = f"{verb} {files}, {planned.size_bytes} bytes; {planned.kept} were there already"
     if dry_run:
         words = "\n".join([*names, words])
     report = {

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from ota_client.errors import ConfigError
+from ota_client.formats.counted import counted
 from ota_server.cli.console import Console, table
 from ota_server.cli.group import fleet_options, yes_option
 from ota_server.cli.options import DURATION, Parsed
 from ota_server.cli.pages import page_options, show_page
-from ota_server.operators.role import Grant, Grants
+from ota_server.cli.product import doubt
+from ota_server.operators.role import ALL_PRODUCTS, Grant, Grants
 from ota_server.settings import read_unchecked
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 GRANT: Final = Parsed("grant", Grant.parse)
 
 
-@click.group("user")
+@click.group("user", cls=SummaryGroup)
 def user_group() -> None:
     """Invite operators, and say what each may."""
 
@@ -58,6 +61,7 @@ def invite_command(
         else:
             invited = people.invite(desk, name, grants, mail=mail, lifetime=lifetime)
     _show_link(console, invited)
+    doubt_products(console, grants)
 
 
 def _show_link(console: Console, invited: "Invited") -> None:
@@ -106,6 +110,7 @@ def grant_command(console: Console, *, name: str, grant: Grant) -> None:
     with console.desk(write=True) as desk:
         operator = people.grant(desk, name, grant)
     _say(console, operator)
+    doubt_products(console, (grant,))
 
 
 @user_group.command("revoke-grant")
@@ -169,7 +174,7 @@ def sign_out_command(console: Console, *, name: str) -> None:
 
     with console.desk(write=True) as desk:
         ended = people.sign_out(desk, name)
-    console.done(f"{ended} sessions of {name} have ended", {"name": name, "sessions": ended})
+    console.done(f"ended {counted(ended, 'session')} of {name}", {"name": name, "sessions": ended})
 
 
 @user_group.command("remove")
@@ -189,6 +194,19 @@ def remove_command(console: Console, *, name: str) -> None:
 def words(grants: Grants) -> tuple[str, ...]:
     """Roles as ``--grant`` takes them."""
     return tuple(f"{role}:{product}" for product, role in sorted(grants.items()))
+
+
+def doubt_products(console: Console, grants: tuple[Grant, ...]) -> None:
+    """Ask about the products of grants that nothing is known of."""
+    from ota_server.operations import products  # noqa: PLC0415 - help must start fast
+
+    named = {grant.product for grant in grants} - {ALL_PRODUCTS}
+    if not named:
+        return
+    with console.desk() as desk:
+        unknown = [product for product in sorted(named) if not products.is_known(desk, product)]
+    for product in unknown:
+        click.echo(doubt(product), err=True)
 
 
 def _say(console: Console, operator: "Operator") -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from ota_client.errors import ConfigError
 from ota_server.cli.console import Console, cell, table
 from ota_server.cli.group import fleet_options, yes_option
@@ -20,7 +21,7 @@ _SEVERITIES = ("none", "low", "medium", "high", "critical")
 _STATES = ("waiting", "delivered", "dead", "resend")
 
 
-@click.group("webhook")
+@click.group("webhook", cls=SummaryGroup)
 def webhook_group() -> None:
     """Tell programs and people what happens: webhooks, mails, feeds.
 

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -23,6 +24,8 @@ _SQLITE_THREADS = 1
 _POSTGRESQL_THREADS = 8
 # a network that swallows packets is given up after so long
 _SILENCE_MS = 20_000
+# to wait for readers keeps writers waiting: it is tried again another time
+_TIDY_MS = 200
 _CONNECT_S = 5
 _KINDS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
@@ -89,6 +92,25 @@ class Database:
             with connection.begin():
                 yield connection
 
+    def tidy(self) -> None:
+        """Take what was erased out of SQLite's write-ahead log too, if nobody reads just now.
+
+        Its file keeps what was written until other writes come over it: long, in a quiet fleet.
+        PostgreSQL has its own vacuum.
+
+        Raises:
+            DatabaseUnavailableError: the database cannot be used.
+        """
+        if not self.is_sqlite:
+            return
+        with _translated(), self.engine.connect() as connection:
+            # not in a transaction, as SQLAlchemy would have it
+            log = connection.connection.driver_connection
+            try:
+                _empty_log(log)
+            except sqlite3.Error as e:
+                raise DatabaseUnavailableError(f"the database cannot be used: {e}") from e
+
     def close(self) -> None:
         """Give the connections back, once what runs in threads has ended."""
         self.threads.close()
@@ -143,9 +165,19 @@ def _prepare(connection: sqlite3.Connection, _: object) -> None:
         # what was acknowledged outlives a power cut
         "synchronous = FULL",
         "foreign_keys = ON",
+        # what was erased is not left in the file's free places
+        "secure_delete = ON",
         f"busy_timeout = {_BUSY_MS}",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _empty_log(connection: Any) -> None:  # noqa: ANN401 - as the driver has it
+    connection.execute(f"PRAGMA busy_timeout = {_TIDY_MS}")
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
 
 
 def _begin(connection: Connection) -> None:

@@ -23,6 +23,8 @@ events = Table(
     # canonical JSON of the kind's own fields
     Column("document", Text, nullable=False),
     Index(None, "product", "id"),
+    # a device is taken out of what was told of it, in the transaction that ends it
+    Index(None, "device_id", "id"),
 )
 
 subscriptions = Table(

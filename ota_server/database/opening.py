@@ -1,5 +1,6 @@
 """The database of an address: for work once its schema is right, or to be made and changed."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from ota_client.errors import ConfigError
 from ota_server.database.database import Database
 from ota_server.database.revision import check
-from ota_server.errors import SchemaError
+from ota_server.errors import DatabaseUnavailableError, SchemaError
 
 
 @contextmanager
@@ -17,7 +18,7 @@ def opened(url: str) -> Iterator[Database]:
     Raises:
         ConfigError: the address is of no kind that is known.
         SchemaError: there is no database yet, or it was made by an older or a newer version.
-        DatabaseUnavailableError: it does not answer.
+        DatabaseUnavailableError: it does not answer, or is not this account's to read.
     """
     database = Database(url)
     try:
@@ -25,6 +26,11 @@ def opened(url: str) -> Iterator[Database]:
         if not _is_there(database):
             raise SchemaError(
                 f"{_file_of(database)} is not there: run `ota-server migrate --config FILE` to make it"
+            )
+        file = _file_of(database)
+        if file is not None and not os.access(file, os.R_OK):
+            raise DatabaseUnavailableError(
+                f"{file} cannot be read: run this as the account that the server runs as"
             )
         check(database)
         yield database
@@ -64,7 +70,11 @@ def is_there(url: str) -> bool:
 
 def _is_there(database: Database) -> bool:
     file = _file_of(database)
-    return file is None or file.exists()
+    try:
+        return file is None or file.exists()
+    except PermissionError:
+        # in a folder of somebody else: nobody can tell
+        return True
 
 
 def _file_of(database: Database) -> Path | None:

@@ -31,7 +31,8 @@ class DeviceFilter:
         status: ``active`` or ``revoked``.
         tag: with this tag.
         phase: of their last check-in, such as ``trial``.
-        seen_before: not seen since; those that were never seen are among them.
+        seen_before: not seen since; one that never was seen counts from its enrolment.
+        expires_before: with a certificate that ends by then, or has ended.
     """
 
     product: str | None = None
@@ -42,6 +43,7 @@ class DeviceFilter:
     tag: str | None = None
     phase: str | None = None
     seen_before: datetime | None = None
+    expires_before: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.group is not None and self.product is None:
@@ -146,6 +148,7 @@ def _conditions(wanted: DeviceFilter) -> list[ColumnElement[bool]]:
         # canonical JSON has one way to say it, and a tag has no quotation mark
         *([column.tags.contains(f'"{wanted.tag}"', autoescape=True)] if wanted.tag else ()),
         *(_unseen_since(wanted.seen_before) if wanted.seen_before else ()),
+        *(_ends_by(wanted.expires_before) if wanted.expires_before else ()),
     ]
 
 
@@ -162,10 +165,16 @@ def _in_group(product: str | None, name: str) -> list[ColumnElement[bool]]:
 
 
 def _unseen_since(moment: datetime) -> list[ColumnElement[bool]]:
+    since = int(moment.timestamp())
     seen = select(device_seen.c.device_pk).where(
-        device_seen.c.device_pk == devices.c.pk, device_seen.c.seen_at >= int(moment.timestamp())
+        device_seen.c.device_pk == devices.c.pk, device_seen.c.seen_at >= since
     )
-    return [~seen.correlate(devices).exists()]
+    return [devices.c.created_at < since, ~seen.correlate(devices).exists()]
+
+
+def _ends_by(moment: datetime) -> list[ColumnElement[bool]]:
+    """As ``fleet_figures`` counts them; 0 is a device that has no certificate of ours."""
+    return [devices.c.certificate_expires_at.between(1, int(moment.timestamp()))]
 
 
 def _counted(connection: Connection, wanted: DeviceFilter, products: Products) -> Total | None:

@@ -4,7 +4,8 @@ To count them takes a look at every device; a page reads what was found last.
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -33,19 +34,37 @@ class FleetFigures:
     counted_at: datetime
 
 
-def count(connection: Connection, *, silent_after: timedelta, warn: timedelta, now: datetime) -> None:
-    """Look at every device, and remember the figures by product.
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The same, by product."""
+
+    silent: Mapping[str, int]
+    expiring: Mapping[str, int]
+
+
+def count(connection: Connection, *, silent_after: timedelta, warn: timedelta, now: datetime) -> Counted:
+    """Look at every device.
 
     Args:
-        connection: in a transaction that writes.
+        connection: for reading: it takes a while, in which others write.
         silent_after: without a check-in for so long a device is silent.
         warn: before a certificate ends.
         now: UTC.
     """
     unseen = func.coalesce(device_seen.c.seen_at, devices.c.created_at) < _seconds(now - silent_after)
     ends = devices.c.certificate_expires_at.between(1, _seconds(now + warn))
-    found = {"silent": _by_product(connection, unseen), "expiring": _by_product(connection, ends)}
-    values = {"value": json.dumps(found), "changed_at": _seconds(now)}
+    return Counted(_by_product(connection, unseen), _by_product(connection, ends))
+
+
+def remember(connection: Connection, found: Counted, *, now: datetime) -> None:
+    """Keep what was counted at this moment.
+
+    Args:
+        connection: in a transaction that writes.
+        found: what was counted.
+        now: UTC.
+    """
+    values = {"value": json.dumps(asdict(found)), "changed_at": _seconds(now)}
     put_row(connection, watch_marks, {"name": _MARK}, values)
 
 

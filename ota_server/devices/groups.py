@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ota_client.formats.strict import NAME_RULE, format_time, is_name
 from ota_server.database.product_lock import hold_product
-from ota_server.database.schema import groups, rollouts
+from ota_server.database.schema import devices, group_members, groups, rollouts
 from ota_server.database.scope import Products, within
 from ota_server.devices import membership
 from ota_server.devices.device import Device
@@ -62,6 +62,23 @@ class Matches:
 
     total: int
     first: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What another query would do to a group.
+
+    Attributes:
+        query: the other one, in its canonical form.
+        matches: who would be in the group.
+        joining: who of them is not in it now.
+        leaving: who is in it now, and would not be.
+    """
+
+    query: str
+    matches: Matches
+    joining: Matches
+    leaving: Matches
 
 
 def create(connection: Connection, *, product: str, name: str, query: str, now: datetime) -> Group:
@@ -185,8 +202,31 @@ def preview(connection: Connection, *, product: str, query: str, limit: int = 20
     """
     check_limit(limit)
     _check_names(product=product)
-    found = [device_id for _, device_id in matching(connection, product, parse(query))]
-    return Matches(len(found), tuple(found[:limit]))
+    return _first([device_id for _, device_id in matching(connection, product, parse(query))], limit)
+
+
+def preview_edit(
+    connection: Connection, *, product: str, name: str, query: str, limit: int = 20
+) -> Change:
+    """Say what ``edit`` would do; nothing changes.
+
+    Raises:
+        InvalidError: the query or the limit is none.
+        NotFoundError: the product has no such group.
+    """
+    check_limit(limit)
+    parsed = parse(query)
+    group = find(connection, product, name)
+    wanted = [device_id for _, device_id in matching(connection, product, parsed)]
+    mine = select(devices.c.device_id).join(group_members, group_members.c.device_pk == devices.c.pk)
+    current = set(connection.scalars(mine.where(group_members.c.group_id == group.id)))
+    joining = [device_id for device_id in wanted if device_id not in current]
+    leaving = sorted(current.difference(wanted))
+    return Change(str(parsed), *(_first(ids, limit) for ids in (wanted, joining, leaving)))
+
+
+def _first(device_ids: Sequence[str], limit: int) -> Matches:
+    return Matches(len(device_ids), tuple(device_ids[:limit]))
 
 
 def _matching(connection: Connection, product: str, query: Query) -> Sequence[int]:

@@ -8,6 +8,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from ota_client.formats.counted import counted
 from ota_server.doctor.finding import Code, Finding, error, warning
 from ota_server.doctor.setup import Setup
 
@@ -42,14 +43,25 @@ def _examine(path: Path, now: datetime, soon: timedelta, way_out: str) -> Iterat
         what = f"{path}: expected certificates in PEM, got something else"
         yield error(Code.CERTIFICATE_UNREADABLE, what, "put the certificates there in PEM")
         return
-    end = first.not_valid_after_utc
+    yield from examine_certificate(first, str(path), now, soon, way_out)
+
+
+def examine_certificate(
+    certificate: x509.Certificate,
+    name: str,
+    now: datetime,
+    soon: timedelta = _SOON,
+    way_out: str = "renew it where it is served",
+) -> Iterator[Finding]:
+    """Find that one ends soon, or has a weak key."""
+    end = certificate.not_valid_after_utc
     if end <= now:
-        yield error(Code.CERTIFICATE_EXPIRED, f"{path} expired on {end:%Y-%m-%d}", way_out)
+        yield error(Code.CERTIFICATE_EXPIRED, f"{name} expired on {end:%Y-%m-%d}", way_out)
     elif end - now < soon:
-        what = f"{path} expires in {(end - now).days} days, on {end:%Y-%m-%d}"
+        what = f"{name} expires in {counted((end - now).days, 'day')}, on {end:%Y-%m-%d}"
         yield warning(Code.CERTIFICATE_EXPIRES_SOON, what, way_out)
-    if bits := _weak_bits(first):
-        what = f"{path} has a key of {bits} bits, which can be guessed in the end"
+    if bits := _weak_bits(certificate):
+        what = f"{name} has a key of {bits} bits, which can be guessed in the end"
         yield error(Code.CERTIFICATE_WEAK_KEY, what, "make a key of ECDSA P-256, or RSA of 3072 bits")
 
 

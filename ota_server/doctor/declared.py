@@ -1,10 +1,12 @@
 """What the settings say that takes protection away."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from ota_client.doctor.finding import Severity
 from ota_server.doctor.finding import Code, Finding, note, warning
 from ota_server.doctor.setup import Setup
+from ota_server.settings import ServerSettings
 from ota_server.settings.fleet import IdentitySource
 from ota_server.settings.notifications import MailSecurity
 
@@ -37,10 +39,20 @@ def examine_settings(setup: Setup) -> Iterator[Finding]:
         yield note(Code.ROOT_NOT_PINNED, what, "copy 1.root.json elsewhere, and set `root` to it")
 
 
+def _public_url(settings: ServerSettings) -> Iterator[Finding]:
+    """People come from elsewhere: over the network, or through the proxy at a Unix socket."""
+    if settings.host in _HERE or urlsplit(settings.public_url).hostname not in _HERE:
+        return
+    what = f"links in mails and invitations say {settings.public_url}, and people come from elsewhere"
+    way_out = "set `url` in [operators] to the address under which they reach the server"
+    yield warning(Code.PUBLIC_URL_LOCAL, what, way_out)
+
+
 def _people(setup: Setup) -> Iterator[Finding]:
     people = setup.settings.operators
     if people is None:
         return
+    yield from _public_url(setup.settings)
     if people.notifications.insecure_http_webhooks:
         what = "webhooks may go by plain HTTP: whoever listens learns of every event"
         yield warning(Code.PLAIN_WEBHOOKS, what, "take `insecure_http_webhooks` out of [notifications]")

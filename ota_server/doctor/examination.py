@@ -106,6 +106,8 @@ def opened_setup(
     probe: Probe | None,
     routes: tuple[tuple[str, str], ...],
     now: datetime,
+    *,
+    outside: Probe | None = None,
 ) -> Iterator[Setup]:
     """Open what there is to look at; what cannot be opened is a finding, not an error.
 
@@ -116,6 +118,7 @@ def opened_setup(
         probe: None asks the running server nothing.
         routes: of the server, as method and path.
         now: UTC.
+        outside: as ``probe``, for what ends TLS in front of it.
     """
     with ExitStack() as stack:
         database, database_error = None, None
@@ -136,6 +139,7 @@ def opened_setup(
             probe=probe,
             routes=routes,
             disk_use=_disk_use,
+            outside=outside,
         )
 
 

@@ -15,6 +15,7 @@ class Code(StrEnum):
     PLAIN_BUCKET = "plain-bucket"
     PLAIN_WEBHOOKS = "plain-webhooks"
     PLAIN_MAIL = "plain-mail"
+    PUBLIC_URL_LOCAL = "public-url-local"
     IDENTITY_NONE = "identity-none"
     ROOT_NOT_PINNED = "root-not-pinned"
     CERTIFICATE_UNREADABLE = "certificate-unreadable"

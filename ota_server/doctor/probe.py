@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from socket import create_connection
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 from ota_server.doctor.setup import Handshake
 from ota_server.settings import ServerSettings
 
 _TIMEOUT_S: Final = 5.0
+_HTTPS: Final = 443
 _VERSIONS: Final = {
     "TLSv1": ssl.TLSVersion.TLSv1,
     "TLSv1.1": ssl.TLSVersion.TLSv1_1,
@@ -37,6 +39,15 @@ class NetworkProbe:
         if settings.host is None or not settings.port:
             return None
         return cls(_HERE.get(settings.host, settings.host), settings.port, settings.tls is not None)
+
+    @classmethod
+    def outside(cls, settings: ServerSettings) -> Self | None:
+        """For the address that people use, where another program ends TLS; None if this one does."""
+        url = urlsplit(settings.public_url)
+        port = url.port or _HTTPS
+        if url.scheme != "https" or not url.hostname or (settings.tls and port == settings.port):
+            return None
+        return cls(url.hostname, port, tls=True)
 
     def handshake(self, *, newest: str | None = None, ciphers: str | None = None) -> Handshake | None:
         """As ``Probe`` says."""

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ota_client.errors import ConfigError, ExpiredError, OtaError
+from ota_client.formats.counted import counted
 from ota_server.doctor.finding import Code, Finding, error, note, warning
 from ota_server.doctor.setup import Setup
 from ota_server.errors import NotPublishedError
@@ -53,4 +54,4 @@ def _expiry(name: str, role: str, end: datetime, now: datetime) -> Iterator[Find
 
 
 def _words(left: timedelta) -> str:
-    return f"{left.days} days" if left.days else f"{left.seconds // 3600} hours"
+    return counted(left.days, "day") if left.days else counted(left.seconds // 3600, "hour")

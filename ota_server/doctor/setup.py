@@ -66,6 +66,7 @@ class Setup:
         probe: None if the settings name no address.
         routes: of the server's own doors, as method and path: none is for a stranger.
         disk_use: total and free bytes of a path's file system.
+        outside: asks what ends TLS in front of this server; None if nothing does.
     """
 
     settings: ServerSettings
@@ -78,6 +79,7 @@ class Setup:
     probe: Probe | None
     routes: tuple[tuple[str, str], ...]
     disk_use: DiskUse
+    outside: Probe | None = None
 
     @contextmanager
     def read(self) -> Iterator[Connection | None]:

@@ -158,6 +158,7 @@ class CertificateExpiring(Document, frozen=True):
     name: Annotated[str, Meta(description="its file; empty for devices")] = ""
     devices: Annotated[int, Meta(description="how many devices' certificates")] = 0
     first: Annotated[tuple[str, ...], Meta(description="the ids of the first 100 devices")] = ()
+    until: Annotated[str, Meta(description="of devices: those that end by then; else empty")] = ""
 
 
 class MetadataExpiring(Document, frozen=True):

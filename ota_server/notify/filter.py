@@ -14,6 +14,8 @@ from ota_server.journal.event_page import StoredEvent
 # worst last
 SEVERITIES: Final = ("none", "low", "medium", "high", "critical")
 _RATED: Final = frozenset({EventKind.RELEASE_PUBLISHED, EventKind.ADVISORY_IMPORTED})
+# of a whole product: what they mean for an owner's devices is said when they are sent (owner.py)
+_OF_PRODUCTS: Final = frozenset({EventKind.RELEASE_PUBLISHED, EventKind.CERTIFICATE_EXPIRING})
 _PATTERN: Final = re.compile(rf"[a-z0-9._*?-]{{1,{NAME_LONGEST}}}", re.ASCII)
 _PRODUCTS_MOST: Final = 100
 
@@ -25,7 +27,7 @@ class Filter:
     Attributes:
         least_severity: of releases and advisories; other events have none, and are not left out by it.
         device_ids: a device's owner: an id or a pattern such as ``cam-*``. Only events of such devices
-            are told, and releases for them, with what these devices are exposed to.
+            are told, and releases and ending certificates, with what they are to these devices.
     """
 
     kinds: frozenset[EventKind] = frozenset()
@@ -73,7 +75,7 @@ class Filter:
         return found >= SEVERITIES.index(self.least_severity)
 
     def _wants_device(self, event: StoredEvent) -> bool:
-        if not self.device_ids or event.kind is EventKind.RELEASE_PUBLISHED:
+        if not self.device_ids or (event.product and event.kind in _OF_PRODUCTS):
             return True
         return bool(event.device_id) and fnmatchcase(event.device_id, self.device_ids)
 

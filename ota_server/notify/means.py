@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol, Self
 
+from ota_server.notify.webhook_address import Network
 from ota_server.settings.operators import OperatorSettings
 
 _PURPOSE: Final = "webhook"
@@ -38,12 +39,14 @@ class Means:
         secrets: seals webhooks' secrets.
         unsubscribing: seals the links that end mails.
         insecure_http: webhooks may be plain HTTP.
+        private_networks: what webhooks may reach that is not public.
         has_mail: there is a mail server.
     """
 
     secrets: Sealer
     unsubscribing: Sealer
     insecure_http: bool = False
+    private_networks: tuple[Network, ...] = ()
     has_mail: bool = False
 
     @classmethod
@@ -53,6 +56,7 @@ class Means:
             _LateBox(settings.secret_key, _PURPOSE),
             _LateBox(settings.secret_key, _UNSUBSCRIBE),
             insecure_http=settings.notifications.insecure_http_webhooks,
+            private_networks=settings.notifications.private_networks,
             has_mail=settings.mail is not None,
         )
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from ota_server.database.events_schema import events
 from ota_server.journal import event_page
 from ota_server.journal.event_page import StoredEvent, Wanted
 from ota_server.notify import delivery
@@ -15,7 +16,7 @@ from ota_server.notify.owner import for_owner
 from ota_server.notify.subscription import Subscription
 from ota_server.operators import account
 
-_BATCH: Final = 50
+BATCH: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,23 @@ class Batch:
     lost: int | None = None
 
 
-def next_batch(connection: Connection, held: Subscription, *, now: datetime, url: str) -> Batch:
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An event whose turn it is.
+
+    Attributes:
+        at: when it happened.
+        is_asked: as of a ``Batch``.
+    """
+
+    event_id: int
+    at: datetime
+    is_asked: bool
+
+
+def next_batch(
+    connection: Connection, held: Subscription, *, now: datetime, url: str, limit: int = BATCH
+) -> Batch:
     """What comes next: what a person asked for, or else some of the events behind its position.
 
     Args:
@@ -42,6 +59,7 @@ def next_batch(connection: Connection, held: Subscription, *, now: datetime, url
         held: the subscription.
         now: UTC.
         url: of the server, for links.
+        limit: most events that are looked at.
     """
     asked = delivery.asked_for(connection, held.id)
     if asked == TEST_ID:
@@ -51,10 +69,22 @@ def next_batch(connection: Connection, held: Subscription, *, now: datetime, url
     if held.next_at > now:
         return Batch((), held.position)
     wanted = Wanted(seen_by(connection, held.operator_id), held.filter.kinds)
-    found = event_page.following(connection, wanted, position=held.position, limit=_BATCH)
+    found = event_page.following(connection, wanted, position=held.position, limit=limit)
     messages = messages_of(connection, held, found, url)
-    position = found[-1].id if len(found) == _BATCH else event_page.newest_id(connection)
+    position = found[-1].id if len(found) == limit else event_page.newest_id(connection)
     return Batch(messages, max(position, held.position))
+
+
+def due_next(connection: Connection, held: Subscription) -> Due:
+    """The first event of what ``next_batch`` looks at, without a look into it."""
+    asked = delivery.asked_for(connection, held.id)
+    query = select(events.c.id, events.c.at).where(events.c.id == asked)
+    if asked is None:
+        wanted = Wanted(seen_by(connection, held.operator_id), held.filter.kinds)
+        query = select(events.c.id, events.c.at).where(events.c.id > held.position)
+        query = query.where(*wanted.conditions()).order_by(events.c.id).limit(1)
+    row = connection.execute(query).one()
+    return Due(row.id, datetime.fromtimestamp(row.at, UTC), is_asked=asked is not None)
 
 
 def messages_of(

@@ -2,13 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from ota_client.formats.strict import format_time, parse_time
 from ota_server.database.schema import devices
-from ota_server.journal.event_documents import ExposedDevices, Fix, ReleasePublished, RunningVersion
+from ota_server.devices.device_row import DeviceStatus
+from ota_server.journal.event_documents import (
+    CertificateExpiring,
+    ExposedDevices,
+    Fix,
+    ReleasePublished,
+    RunningVersion,
+)
 from ota_server.journal.event_kind import EventKind
 from ota_server.journal.event_page import StoredEvent
 from ota_server.notify.exposed import FIRST_MOST
@@ -19,11 +28,45 @@ def for_owner(connection: Connection, event: StoredEvent, pattern: str) -> Store
 
     Args:
         connection: for reading.
-        event: about one of their devices, or a release.
+        event: about one of their devices, a release, or certificates of a product's devices.
         pattern: an id, or one with ``*`` and ``?``.
     """
-    if event.kind is not EventKind.RELEASE_PUBLISHED:
-        return event
+    match event.kind:
+        case EventKind.RELEASE_PUBLISHED:
+            return _release(connection, event, pattern)
+        case EventKind.CERTIFICATE_EXPIRING:
+            return _certificates(connection, event, pattern)
+        case _:
+            return event
+
+
+def _certificates(connection: Connection, event: StoredEvent, pattern: str) -> StoredEvent | None:
+    told = msgspec.convert(event.document, type=CertificateExpiring)
+    if not told.until:
+        return None
+    ends_at, until = devices.c.certificate_expires_at, parse_time(told.until)
+    mine = (
+        (devices.c.product == event.product)
+        & (devices.c.status == DeviceStatus.ACTIVE.value)
+        & ends_at.between(int(event.at.timestamp()), int(until.timestamp()))
+        & _like(pattern)
+    )
+    count, first_at = connection.execute(select(func.count(), func.min(ends_at)).where(mine)).one()
+    if not count:
+        return None
+    first = select(devices.c.device_id).where(mine).order_by(devices.c.device_id).limit(FIRST_MOST)
+    document: Mapping[str, Any] = msgspec.to_builtins(
+        msgspec.structs.replace(
+            told,
+            expires_at=format_time(datetime.fromtimestamp(first_at, UTC)),
+            devices=count,
+            first=tuple(connection.scalars(first)),
+        )
+    )
+    return replace(event, document=document)
+
+
+def _release(connection: Connection, event: StoredEvent, pattern: str) -> StoredEvent | None:
     mine = (devices.c.product == event.product) & _like(pattern)
     running = _running(connection, mine)
     if not running:

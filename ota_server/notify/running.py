@@ -21,7 +21,7 @@ from ota_server.notify.sender import Sender
 from ota_server.notify.subscription import Channel
 from ota_server.notify.turn import Carrier, Surroundings
 from ota_server.notify.watch_certificates import own_certificates, tell_own
-from ota_server.notify.watch_devices import tell_expiring, tell_silent
+from ota_server.notify.watch_devices import find_expiring, find_silent, tell_expiring, tell_silent
 from ota_server.notify.watch_published import tell_published
 from ota_server.notify.webhook import Webhooks
 from ota_server.security.contents import read_new
@@ -155,12 +155,16 @@ class _Watch:
     def devices(self) -> None:
         now, days = self._clock(), self._rules.expiry_warning_days
         silent_s, own = self._rules.silent_after_s, tuple(own_certificates(self._settings))
+        silent_after, warn = timedelta(seconds=silent_s), timedelta(days=days)
+        with self._database.read() as connection:
+            silent = find_silent(connection, silent_after_s=silent_s, now=now)
+            expiring = find_expiring(connection, warning_days=days, now=now)
+            # what pages show of all devices
+            figures = fleet_figures.count(connection, silent_after=silent_after, warn=warn, now=now)
         with self._database.begin() as connection:
             mark.hold_watch(connection)
             tell_own(connection, own, warning_days=days, now=now)
-            tell_expiring(connection, warning_days=days, now=now)
-            tell_silent(connection, silent_after_s=silent_s, now=now)
-            # what pages show of all devices, and the day's figures
-            silent_after, warn = timedelta(seconds=silent_s), timedelta(days=days)
-            fleet_figures.count(connection, silent_after=silent_after, warn=warn, now=now)
+            tell_expiring(connection, expiring, now=now)
+            tell_silent(connection, silent, now=now)
+            fleet_figures.remember(connection, figures, now=now)
             write_history(connection, now=now)

@@ -1,6 +1,8 @@
 """One turn of one subscription: its events in order, until it is up to date or one fails."""
 
+import logging
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,15 +14,17 @@ from sqlalchemy import Connection
 
 from ota_client.errors import ConfigError
 from ota_server.database.database import Database
-from ota_server.errors import InvalidError
+from ota_server.errors import DatabaseUnavailableError, InvalidError
 from ota_server.notify import delivery, lease, subscription
 from ota_server.notify.back_off import BackOff
 from ota_server.notify.delivery import DeliveryState
 from ota_server.notify.delivery_error import DeliveryError
 from ota_server.notify.http_post import TIMEOUT_S
 from ota_server.notify.message import Message
-from ota_server.notify.outbox import Batch, next_batch
+from ota_server.notify.outbox import BATCH, Batch, Due, due_next, next_batch
 from ota_server.notify.subscription import Channel, Subscription
+
+_log = logging.getLogger(__name__)
 
 # then others have their turn
 _MOST_A_TURN: Final = 200
@@ -107,14 +111,36 @@ class _Turn:
     def run(self) -> int:
         while self._held is not None and self._attempts < _MOST_A_TURN:
             held = self._held
-            with self._around.database.read() as connection:
-                now, url = self._around.clock(), self._around.url
-                batch = next_batch(connection, held, now=now, url=url)
+            batch = self._next(held)
+            if batch is None:
+                continue
             if not batch.messages and not self._pass_by(held, batch):
                 break
             for message in batch.messages:
                 self._attempt(message, is_asked=batch.is_asked)
         return self._attempts
+
+    def _next(self, held: Subscription) -> Batch | None:
+        """What to send; None if the next event cannot be read, which counts as an attempt at it."""
+        error = DeliveryError("")
+        # of many that cannot be read together, those before the one that cannot are sent
+        for limit in (BATCH, 1):
+            try:
+                return self._read(held, limit)
+            except DatabaseUnavailableError:
+                raise
+            except Exception as e:  # noqa: BLE001 - else this event would stand in the way for ever
+                error = _unexpected(held, e)
+        with self._around.database.read() as connection:
+            due = due_next(connection, held)
+        self._attempts += 1
+        self._failed(held, due, error)
+        return None
+
+    def _read(self, held: Subscription, limit: int) -> Batch:
+        now, url = self._around.clock(), self._around.url
+        with self._around.database.read() as connection:
+            return next_batch(connection, held, now=now, url=url, limit=limit)
 
     def _pass_by(self, held: Subscription, batch: Batch) -> bool:
         """Note what needs no sending; whether there was something."""
@@ -130,15 +156,18 @@ class _Turn:
         if not self._has_time() or self._held is None:
             self._held = None
             return
+        held, due = self._held, Due(message.id, message.at, is_asked)
         self._attempts += 1
         try:
-            self._carrier.carry(self._held, message)
+            self._carrier.carry(held, message)
         except DeliveryError as e:
-            self._failed(self._held, message, e, is_asked=is_asked)
+            self._failed(held, due, e)
         except (InvalidError, ConfigError) as e:
-            self._failed(self._held, message, DeliveryError(str(e)), is_asked=is_asked)
+            self._failed(held, due, DeliveryError(str(e)))
+        except Exception as e:  # noqa: BLE001 - a mistake of ours must not stand in the way for ever
+            self._failed(held, due, _unexpected(held, e))
         else:
-            self._delivered(self._held, message, is_asked=is_asked)
+            self._delivered(held, message, is_asked=is_asked)
 
     def _has_time(self) -> bool:
         """Whether an attempt may begin; the lease is made longer where it has to be."""
@@ -156,16 +185,14 @@ class _Turn:
             self._held = self._keep(connection, held, **values)
             self._note(connection, held, message.id, None)
 
-    def _failed(
-        self, held: Subscription, message: Message, error: DeliveryError, *, is_asked: bool
-    ) -> None:
+    def _failed(self, held: Subscription, due: Due, error: DeliveryError) -> None:
         now = self._around.clock()
         since = held.failing_since or now
-        is_over = is_asked or self._around.back_off.is_over(since, message.at, now)
-        values = {} if is_asked else self._after(held, message, error, since, is_over=is_over)
+        is_over = due.is_asked or self._around.back_off.is_over(since, due.at, now)
+        values = {} if due.is_asked else self._after(held, due, error, since, is_over=is_over)
         with self._around.begin() as connection:
             kept = self._keep(connection, held, **values)
-            self._note(connection, held, message.id, error, is_over=is_over)
+            self._note(connection, held, due.event_id, error, is_over=is_over)
             if error.http_status == HTTPStatus.GONE:
                 subscription.pause(connection, held.id, _GONE)
                 kept = None
@@ -175,7 +202,7 @@ class _Turn:
     def _after(
         self,
         held: Subscription,
-        message: Message,
+        due: Due,
         error: DeliveryError,
         since: datetime,
         *,
@@ -185,7 +212,7 @@ class _Turn:
         attempts = held.attempts + 1
         values = {"attempts": attempts, "failing_since": int(since.timestamp())}
         if is_over:
-            return {**values, "position": message.id}
+            return {**values, "position": due.event_id}
         around = self._around
         delay = around.back_off.delay_s(attempts, around.chance(), error.retry_after_s)
         return {**values, "next_at": int(around.clock().timestamp()) + delay}
@@ -205,3 +232,10 @@ class _Turn:
         failed = DeliveryState.DEAD if is_over else DeliveryState.WAITING
         state = DeliveryState.DELIVERED if error is None else failed
         delivery.note(connection, held.id, event_id, state, error, now=self._around.clock())
+
+
+def _unexpected(held: Subscription, error: Exception) -> DeliveryError:
+    """What nobody thought of. Only where it happened is logged: its words may have a secret in them."""
+    name, where = type(error).__name__, "".join(traceback.format_tb(error.__traceback__))
+    _log.error("sending for subscription %s failed unexpectedly: %s\n%s", held.name, name, where)
+    return DeliveryError(f"this server failed unexpectedly ({name}): its log says where")

@@ -82,6 +82,22 @@ def parse(url: str, *, insecure_http: bool) -> WebhookAddress:
     return WebhookAddress(parts.scheme == "https", host, port or _PORTS[parts.scheme], target)
 
 
+def check_host(address: WebhookAddress, private_networks: Sequence[Network]) -> None:
+    """Refuse an IP address that nothing will be sent to; what a name leads to is judged at each sending.
+
+    Raises:
+        InvalidError: it is within a private network.
+    """
+    try:
+        ip_address(address.host)
+    except ValueError:
+        return
+    try:
+        reachable((address.host,), private_networks)
+    except DeliveryError as e:
+        raise InvalidError(f"address: {e}") from e
+
+
 def resolve(host: str, port: int) -> Sequence[str]:
     """Ask the system for the addresses of a host.
 

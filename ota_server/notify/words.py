@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from ota_client.formats.counted import agreed, counted
 from ota_server.journal.event_kind import EventKind
 from ota_server.journal.event_page import StoredEvent
 from ota_server.notify.message import Message
@@ -41,7 +42,8 @@ def _release(document: Fields) -> list[str]:
     parts = [_fix(fix) for fix in document["fixes"]]
     if exposed["devices"]:
         parts.append(
-            f"{exposed['devices']} of {exposed['of']} devices run without these fixes: "
+            f"{exposed['devices']} of {counted(exposed['of'], 'device')} "
+            f"{agreed(exposed['devices'], 'run')} without these fixes: "
             + ", ".join(f"{one['devices']} with {one['version'] or '?'}" for one in exposed["versions"])
             + ".\n"
             + _ids(exposed["first"], exposed["devices"])
@@ -57,7 +59,7 @@ def _fix(fix: Fields) -> str:
     lines = (
         f"{fix['id']} ({fix['severity']}): {fix['summary']}",
         f"What to do: {fix['action']}",
-        f"Mended in {fix['fixed_in']}; {fix['exposed_devices']} devices run without it.",
+        f"Mended in {fix['fixed_in']}; {_run(fix['exposed_devices'])} without it.",
     )
     return "\n".join(map(_line, lines))
 
@@ -73,7 +75,11 @@ def _brought(one: Fields) -> str:
 
 
 def _match(match: Fields) -> str:
-    return _line(f"{match['product']} {match['version']} has it; {match['devices']} devices run it.")
+    return _line(f"{match['product']} {match['version']} has it; {_run(match['devices'])} it.")
+
+
+def _run(devices: int) -> str:
+    return f"{counted(devices, 'device')} {agreed(devices, 'run')}"
 
 
 def _ids(ids: list[str], count: int | None = None) -> str:
@@ -104,7 +110,7 @@ def _device(verb: str) -> Callable[[str, str, Fields], str]:
 
 def _certificate(product: str, _: str, document: Fields) -> str:
     if document["devices"]:
-        return f"Certificates of {document['devices']} devices ({product}) end soon"
+        return f"Certificates of {counted(document['devices'], 'device')} ({product}) end soon"
     return f"The certificate of the {document['whose']} ends at {document['expires_at']}"
 
 
@@ -132,7 +138,7 @@ _TITLES: Final[Mapping[EventKind, Callable[[str, str, Fields], str]]] = {
         f"The root of trust changed from version {d['before']} to {d['root_version']}"
     ),
     EventKind.ADVISORY_IMPORTED: lambda _, __, d: (
-        f"{d['id']} is known, and {d['devices']} devices run something with it"
+        f"{d['id']} is known, and {_run(d['devices'])} something with it"
     ),
 }
 

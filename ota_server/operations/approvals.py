@@ -3,20 +3,10 @@
 from ota_server.operations import rollouts
 from ota_server.operations.desk import Desk
 from ota_server.operators.actor import Role
-from ota_server.page import Page
 from ota_server.rollouts import approval
 from ota_server.rollouts.approval import Approval
 from ota_server.rollouts.rollout_view import Rollout
 from ota_server.rollouts.states import RolloutState
-
-
-def waiting(desk: Desk, *, after: str | None = None, limit: int = 100) -> Page[Rollout]:
-    """The proposed rollouts that the actor sees, the newest first.
-
-    Raises:
-        InvalidError: the limit or the cursor is none.
-    """
-    return rollouts.listed(desk, states=[RolloutState.PROPOSED], after=after, limit=limit)
 
 
 def find(desk: Desk, rollout_id: int) -> Approval | None:

@@ -19,7 +19,7 @@ from ota_server.notify.mail_address import check_mail
 from ota_server.notify.means import Means
 from ota_server.notify.subscription import Channel, Status, Subscription
 from ota_server.notify.webhook import WebhookSecrets
-from ota_server.notify.webhook_address import parse
+from ota_server.notify.webhook_address import check_host, parse
 from ota_server.operations.desk import Desk
 from ota_server.operators import account, secret_token
 from ota_server.operators.actor import ActorKind, Role
@@ -69,10 +69,15 @@ def newest_event(desk: Desk) -> int:
 
 
 def events_behind(
-    desk: Desk, position: int, *, product: str = "", kinds: frozenset[EventKind] = frozenset()
+    desk: Desk,
+    position: int,
+    *,
+    product: str = "",
+    kinds: frozenset[EventKind] = frozenset(),
+    device_id: str = "",
 ) -> Sequence[StoredEvent]:
     """The next hundred events behind a position, oldest first, for one who follows."""
-    wanted = Wanted(desk.actor.products, kinds, product)
+    wanted = Wanted(desk.actor.products, kinds, product, device_id)
     return event_page.following(desk.connection, wanted, position=position)
 
 
@@ -247,7 +252,7 @@ def _prepared(means: Means, channel: Channel, address: str) -> tuple[str, str]:
     """The secret, and what the database keeps of it."""
     match channel:
         case Channel.WEBHOOK:
-            parse(address, insecure_http=means.insecure_http)
+            check_host(parse(address, insecure_http=means.insecure_http), means.private_networks)
             made = WebhookSecrets.make()
             return made.current, made.sealed(means.secrets)
         case Channel.FEED:

@@ -55,3 +55,20 @@ def erase_operator(desk: Desk, name: str) -> ErasedOperator:
     # the pseudonym, so that this entry does not name whom it forgets
     desk.note("privacy.erase-operator", erased.pseudonym)
     return erased
+
+
+def note_retention(desk: Desk, removed: Mapping[str, int]) -> None:
+    """Write down that a person had removed what was kept long enough. Needs an admin of all products.
+
+    It is done in many transactions, as by the running server, before this one.
+
+    Args:
+        desk: who asked for it.
+        removed: how many rows, by table.
+
+    Raises:
+        ForbiddenError: the actor is no admin of all products.
+    """
+    desk.need_everywhere(Role.ADMIN)
+    if any(removed.values()):
+        desk.note("privacy.retain", "", removed=dict(removed))

@@ -64,6 +64,16 @@ def find(desk: Desk, product: str) -> Product:
     raise NotFoundError(f"expected a product that you may see, got {product[:80]!r}")
 
 
+def is_known(desk: Desk, product: str) -> bool:
+    """Whether there is a device, a group or a release of it: a mistyped name has none."""
+    one = frozenset({product})
+    return (
+        any(version_counts.counted(desk.connection, products=one).values())
+        or bool(groups.listed(desk.connection, products=one))
+        or product in _published(desk.catalog)
+    )
+
+
 def set_rules(desk: Desk, product: str, rules: ProductRules) -> ProductRules:
     """Set a product's rules. Needs an admin of the product.
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ota_client.formats.version import Version
-from ota_client.manifest import Severity
 from ota_server.devices.device import Device
 from ota_server.errors import NotFoundError
 from ota_server.operations.desk import Desk
@@ -20,7 +19,6 @@ from ota_server.security.importing import Document, Imported, import_all
 from ota_server.security.knowledge import Knowledge, KnownWeakness
 from ota_server.security.matching import hold_matching, match_again
 from ota_server.security.release_security import ReleaseSecurity
-from ota_server.security.severity import rank, worst
 from ota_server.security.weakness import Weakness
 
 
@@ -227,15 +225,3 @@ def remove(desk: Desk, weakness_id: str) -> int:
     match_again(desk.connection, [weakness_id])
     desk.note("advisory.remove", weakness_id, documents=removed)
     return removed
-
-
-def worst_running(desk: Desk) -> tuple[tuple[Severity | None, int], ...]:
-    """How many devices run a version whose worst weakness is so bad, the worst first; for a viewer.
-
-    Those of None have no weakness that is known.
-    """
-    counts: dict[Severity | None, int] = {}
-    for one in running(desk):
-        severity = worst([found.severity or Severity.NONE for found in one.weaknesses])
-        counts[severity] = counts.get(severity, 0) + one.devices
-    return tuple(sorted(counts.items(), key=lambda item: -rank(item[0])))

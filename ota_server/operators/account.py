@@ -121,7 +121,8 @@ def create(
         with connection.begin_nested():
             operator_id = connection.scalar(insert(operators).values(row).returning(operators.c.id))
     except IntegrityError as e:
-        raise ConflictError(f"there is an operator {name!r} already, or one of this identity") from e
+        other = ", or one of this identity" if identity else "; invited again, it gets a new link"
+        raise ConflictError(f"there is an operator {name!r} already{other}") from e
     put_grants(connection, int(operator_id or 0), grants)
     return find(connection, name)
 

@@ -65,8 +65,9 @@ class Grant:
         Raises:
             ValueError: it is not of this form.
         """
-        role, _, product = text.partition(":")
-        return cls.of(role, product or ALL_PRODUCTS)
+        role, colon, product = text.partition(":")
+        # `operator:$PRODUCT` without a PRODUCT must not be for all of them
+        return cls.of(role, product if colon else ALL_PRODUCTS)
 
 
 def held(grants: Grants, product: str) -> Role | None:

@@ -8,10 +8,10 @@ from typing import Final
 from sqlalchemy import Connection, delete, exists, or_, select, update
 
 from ota_server.database.events_schema import events, subscriptions
-from ota_server.database.operators_schema import approvals
+from ota_server.database.operators_schema import api_tokens, approvals
 from ota_server.database.schema import devices
 from ota_server.journal.event import EventKind
-from ota_server.journal.forgetting import forget_device
+from ota_server.journal.forgetting import forget_actor, forget_device
 from ota_server.operators import account_changes
 from ota_server.operators.account import Operator
 
@@ -66,10 +66,21 @@ def erase_operator(connection: Connection, operator: Operator) -> ErasedOperator
         same = (subscriptions.c.channel == "mail") & (subscriptions.c.address == operator.mail)
         own = or_(same, subscriptions.c.operator_id == operator.id)
         gone = connection.execute(delete(subscriptions).where(own)).rowcount
-    label, fresh = operator.actor.label, f"operator:{pseudonym}"
+    renamed = _rename(connection, operator.actor.label, f"operator:{pseudonym}")
+    # people name their tokens after themselves
+    for name in connection.scalars(select(api_tokens.c.name).filter_by(operator_id=operator.id)).all():
+        renamed += _rename(connection, f"token:{name}", f"token:{pseudonym}")
+    account_changes.remove(connection, operator.id)
+    return ErasedOperator(pseudonym, gone, renamed)
+
+
+def _rename(connection: Connection, label: str, fresh: str) -> int:
+    """Put another actor's label where one stands; returns in how many approvals."""
     renamed = 0
     for column in (approvals.c.asked_by, approvals.c.decided_by):
         named = update(approvals).where(column == label).values({column.name: fresh})
         renamed += connection.execute(named).rowcount
-    account_changes.remove(connection, operator.id)
-    return ErasedOperator(pseudonym, gone, renamed)
+    paused = update(subscriptions).where(subscriptions.c.reason == f"paused by {label}")
+    connection.execute(paused.values(reason=f"paused by {fresh}"))
+    forget_actor(connection, label, fresh)
+    return renamed

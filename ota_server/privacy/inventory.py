@@ -92,14 +92,15 @@ KEPT: Final[Mapping[str, Kept]] = {
         "it is used up, withdrawn or expired, or its one device is decommissioned",
     ),
     "events": Kept(
-        Subject.DEVICE,
+        Subject.BOTH,
         ("at", "kind", "product", "device_id", "document"),
-        "to tell people what happened",
-        "`events_days`; a decommissioned device is taken out at once, and of its end after 7 days",
+        "to tell people what happened; of a proposed rollout who asked for it",
+        "`events_days`; a decommissioned device is taken out at once, and of its end after 7 days; the "
+        "operator's name: the operator is erased",
     ),
     "subscriptions": Kept(
         Subject.BOTH,
-        ("name", "channel", "operator_id", "address", "secret", "filter", "created_at"),
+        ("name", "channel", "operator_id", "address", "secret", "filter", "reason", "created_at"),
         "whom to tell, and of what: an owner's or operator's mail address, or a webhook",
         "it is removed, the operator is, or the one device that it is about is decommissioned",
     ),

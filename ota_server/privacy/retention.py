@@ -78,9 +78,11 @@ def retain(database: Database, settings: RetentionSettings, *, now: datetime) ->
         while count == _BATCH:
             count = _in(database, partial(_remove, rule=rule))
             removed[rule.table.name] += count
-    gone = _in(database, partial(gone_devices, now=now))
+    with database.read() as connection:
+        gone = gone_devices(connection, now)
     for device_id in gone:
         _in(database, partial(erase_gone_device, device_id=device_id))
+    database.tidy()
     return removed | {"devices": len(gone)}
 
 

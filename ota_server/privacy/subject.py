@@ -28,7 +28,7 @@ from ota_server.database.schema import (
     report_streams,
     rollout_devices,
 )
-from ota_server.journal.forgetting import may_name, names
+from ota_server.journal.forgetting import may_name, names, proposals
 from ota_server.operators.account import Operator
 
 Rows = list[dict[str, object]]
@@ -72,10 +72,13 @@ def of_operator(connection: Connection, operator: Operator) -> Mapping[str, Rows
     def mine(table: Table) -> Rows:
         return _rows(connection, select(table).filter_by(operator_id=operator.id))
 
-    label = operator.actor.label
+    tokens = connection.scalars(select(api_tokens.c.name).filter_by(operator_id=operator.id)).all()
+    labels = [operator.actor.label, *(f"token:{name}" for name in tokens)]
     own_tokens = select(api_tokens.c.id).filter_by(operator_id=operator.id)
-    own_subscriptions = select(subscriptions.c.id).filter_by(operator_id=operator.id)
-    asked = or_(approvals.c.asked_by == label, approvals.c.decided_by == label)
+    to_own_mail = subscriptions.c.address == (operator.mail or None)
+    own = or_(subscriptions.c.operator_id == operator.id, to_own_mail)
+    own_subscriptions = select(subscriptions.c.id).where(own)
+    asked = or_(approvals.c.asked_by.in_(labels), approvals.c.decided_by.in_(labels))
     acted = (audit_entries.c.actor_kind == operator.actor.kind.value) & (
         audit_entries.c.actor == operator.name
     )
@@ -90,14 +93,21 @@ def of_operator(connection: Connection, operator: Operator) -> Mapping[str, Rows
             connection,
             select(api_token_grants).where(api_token_grants.c.token_id.in_(own_tokens)),
         ),
-        "subscriptions": mine(subscriptions),
+        "subscriptions": _rows(connection, select(subscriptions).where(own)),
         "deliveries": _rows(
             connection,
             select(deliveries).where(deliveries.c.subscription_id.in_(own_subscriptions)),
         ),
         "approvals": _rows(connection, select(approvals).where(asked)),
+        "events": [
+            row for row in _rows(connection, proposals()) if _asked_by(row["document"]) in labels
+        ],
         "audit_entries": _rows(connection, _entries().where(acted | done_to)),
     }
+
+
+def _asked_by(document: object) -> object:
+    return document.get("asked_by") if isinstance(document, Mapping) else None
 
 
 def _is_about(row: Mapping[str, object], device_id: str) -> bool:

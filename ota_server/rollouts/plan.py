@@ -5,7 +5,14 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Final, Self
 
-from ota_client.formats.strict import Fields, canonical_json, format_time, is_name, parse_canonical_json
+from ota_client.formats.strict import (
+    NAME_RULE,
+    Fields,
+    canonical_json,
+    format_time,
+    is_name,
+    parse_canonical_json,
+)
 from ota_client.formats.version import Version
 from ota_client.manifest import ROLLBACK_INDEX_MAX
 from ota_server.errors import InvalidError
@@ -106,7 +113,7 @@ class RolloutPlan:
     def __post_init__(self) -> None:
         for field in ("product", "name", "group"):
             if not is_name(value := getattr(self, field)):
-                raise InvalidError(f"{field}: expected a name, got {str(value)[:60]!r}")
+                raise InvalidError(f"{field}: expected a name of {NAME_RULE}, got {str(value)[:60]!r}")
         for field, lowest, highest in _BOUNDS:
             if not lowest <= (number := getattr(self, field)) <= highest:
                 raise InvalidError(f"{field}: expected {lowest} to {highest}, got {number}")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from ota_client.formats.strict import NAME_RULE, is_name
 from ota_server.database.operators_schema import product_rules
@@ -37,10 +37,15 @@ def all_rules(connection: Connection, *, products: Products) -> dict[str, Produc
 def put_rules(connection: Connection, product: str, rules: ProductRules) -> None:
     """Set a product's rules; rollouts that were made before keep their state.
 
+    The default is no row: a rule for a name that was mistyped can be taken back.
+
     Raises:
         InvalidError: a product cannot be called that.
     """
     if not is_name(product):
         raise InvalidError(f"product: expected a name of {NAME_RULE}, got {product[:80]!r}")
+    if rules == ProductRules():
+        connection.execute(delete(product_rules).filter_by(product=product))
+        return
     values = {"needs_approval": rules.needs_approval}
     put_row(connection, product_rules, {"product": product}, values)

@@ -104,10 +104,14 @@ def with_releases(plan: RolloutPlan, catalog: Catalog) -> RolloutPlan:
     release = _facts(catalog, plan.product, plan.version)
     if plan.via is None:
         return plan.with_facts(release, None)
-    if release.min_version is None or plan.via < release.min_version:
+    if release.min_version is None:
+        raise InvalidError(
+            f"via: expected none, as {plan.version} needs no stepping stone, got {plan.via}"
+        )
+    if plan.via < release.min_version:
         raise InvalidError(
             f"via: expected a release that {plan.version} can be installed from "
-            f"(at least {release.min_version or 'none: it needs no stepping stone'}), got {plan.via}"
+            f"(at least {release.min_version}), got {plan.via}"
         )
     return plan.with_facts(release, _facts(catalog, plan.product, plan.via))
 

@@ -83,6 +83,7 @@ def listed(
     *,
     products: Products,
     product: str | None = None,
+    group_id: int | None = None,
     states: Sequence[RolloutState] = (),
     after: str | None = None,
     limit: int = 100,
@@ -93,6 +94,7 @@ def listed(
         connection: to read from.
         products: of these alone (B10).
         product: of this one only.
+        group_id: for this group only.
         states: in one of these only; none for all.
         after: the cursor of the page before.
         limit: how many at most.
@@ -104,6 +106,8 @@ def listed(
     where = [within(rollouts.c.product, products)]
     if product is not None:
         where.append(rollouts.c.product == product)
+    if group_id is not None:
+        where.append(rollouts.c.group_id == group_id)
     if states:
         where.append(rollouts.c.state.in_(states))
     total = connection.execute(select(func.count()).select_from(rollouts).where(*where)).scalar_one()

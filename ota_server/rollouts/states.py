@@ -58,6 +58,16 @@ ROLLOUT_TRANSITIONS: Final[dict[tuple[RolloutState, Event], RolloutState]] = {
     (_R.FINISHED, Event.REOPEN): _R.RUNNING,
 }
 
+# what a person can ask for, and how
+_BY_PEOPLE: Final = {
+    Event.ABORT: "abort",
+    Event.APPROVE: "approve",
+    Event.PAUSE: "pause",
+    Event.REJECT: "reject",
+    Event.RESUME: "resume",
+    Event.REOPEN: "retry",
+}
+
 # what is not over: its devices may still be given a release, now or after a resume
 OPEN_ROLLOUTS: Final = (_R.PROPOSED, _R.SCHEDULED, _R.RUNNING, _R.PAUSED, _R.HALTED)
 
@@ -70,7 +80,7 @@ def after(state: RolloutState, event: Event) -> RolloutState:
     """
     following = ROLLOUT_TRANSITIONS.get((state, event))
     if following is None:
-        possible = sorted({name for (at, name) in ROLLOUT_TRANSITIONS if at is state})
+        possible = [word for name, word in _BY_PEOPLE.items() if (state, name) in ROLLOUT_TRANSITIONS]
         ways = f"from there: {', '.join(possible)}" if possible else "nothing leads on from there"
         raise ConflictError(f"the rollout is {state}: expected one that can {event}; {ways}")
     return following

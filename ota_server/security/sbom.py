@@ -23,6 +23,8 @@ def parse(data: bytes) -> BillOfMaterials:
     Raises:
         SbomError: it is in no form that is read, a field is not what that form says, or it is too large.
     """
+    if data.lstrip()[:1] == b"<":
+        raise SbomError(f"SBOM: expected {_FORMS}, got XML; have your generator write JSON")
     document = Foreign.parse(data, most_bytes=SBOM_MOST_BYTES, what="SBOM", error=SbomError)
     form, read = _form(document)
     subject, found = read(document)

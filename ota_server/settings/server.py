@@ -161,7 +161,8 @@ def _check_files(published: Path | None, bucket: BucketSettings | None) -> None:
             "expected --config DIR/ota-server.toml, which `ota-server init DIR` makes, or at least "
             "--published DIR: the folder that `ota-sign publish` writes"
         )
-    if not published.is_dir():
+    # a publisher that was killed at its first swap leaves trees without a link: the next one mends it
+    if not published.is_dir() and not published.with_name(f".{published.name}").is_dir():
         raise ConfigError(
             f"--published {published}: expected a folder that can be read, got none; "
             f"`ota-sign publish --to {published}` makes it"

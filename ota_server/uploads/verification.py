@@ -219,5 +219,7 @@ def _check_indexes(state: State, staged: Mapping[str, Path]) -> None:
             raise UploadRefusedError(f"{name}: expected {INDEX_MOST_BYTES} bytes at most, got more")
         try:
             Index.from_bytes(staged[name].read_bytes())
+        except OSError as e:
+            raise PublishedFolderError(f"{name} cannot be read: {e.strerror}") from e
         except PayloadError as e:
             raise UploadRefusedError(f"{name}: a device would refuse it: {e} [{e.code}]") from e

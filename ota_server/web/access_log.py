@@ -9,6 +9,7 @@ from secrets import token_hex
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ota_server.logs import request_id
+from ota_server.web.peer import PeerSource
 
 _log = logging.getLogger("ota_server.access")
 
@@ -18,11 +19,15 @@ class AccessLog:
 
     Args:
         app: the application.
+        peers: tell the client's address: what a proxy says of it counts only if it is ours (B14).
         clock: monotonic seconds.
     """
 
-    def __init__(self, app: ASGIApp, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, app: ASGIApp, peers: PeerSource, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._app = app
+        self._peers = peers
         self._clock = clock
         # of this process: several write into one log
         self._process = token_hex(4)
@@ -44,7 +49,7 @@ class AccessLog:
             await self._app(scope, receive, counted_send)
         finally:
             fields = {
-                "client": (scope["client"] or ("-",))[0],
+                "client": self._peers.address(scope),
                 "method": scope["method"],
                 "path": scope["raw_path"].decode("latin-1"),
                 "status": status,

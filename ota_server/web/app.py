@@ -30,6 +30,7 @@ from ota_server.web.metrics import Metrics
 from ota_server.web.pages.dashboard import Dashboard
 from ota_server.web.pages.house import House
 from ota_server.web.pages.table import PAGE_NAMES
+from ota_server.web.peer import NoPeers
 from ota_server.web.problem import HANDLERS
 from ota_server.web.rates import AddressRate
 from ota_server.web.repository_files import RepositoryFiles
@@ -77,7 +78,9 @@ def make_app(
             doors |= {f"/{name}": app for name in _NAMES}
             app = _pages(settings, settings.operators, parts, metrics)
         app = _Doors(app, doors)
-    return AccessLog(app) if settings.access_log else app
+    if not settings.access_log:
+        return app
+    return AccessLog(app, fleet.peers if fleet else NoPeers())
 
 
 def _files(

@@ -20,7 +20,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from ota_client.errors import FleetError
-from ota_server.errors import InvalidError, UnauthenticatedError
+from ota_server.errors import (
+    ConflictError,
+    InvalidError,
+    PublishedFolderError,
+    UnauthenticatedError,
+    UploadRefusedError,
+)
 from ota_server.operations import uploads as operations
 from ota_server.operations.desk import Desk
 from ota_server.operators import api_token
@@ -29,6 +35,7 @@ from ota_server.uploads import publication
 from ota_server.uploads.destination import wanted
 from ota_server.uploads.listing import LIST_MOST_BYTES, UploadFile, UploadList
 from ota_server.uploads.opening import Uploads
+from ota_server.uploads.staged_upload import StagedUpload
 from ota_server.uploads.verification import Verified, verify
 from ota_server.web.api.authentication import CHALLENGE, Credential, credential_of
 from ota_server.web.api.parts import ApiParts
@@ -138,15 +145,29 @@ class UploadDoor:
         uploads = self._uploads
         upload = await self._run(uploads.staging.find, actor.label, upload_id)
         async with self._verifying:
-            where, root = uploads.destination, uploads.root
-            verified = await self._run(verify, upload, where, root, now=now)
-            await self._transaction(partial(self._permit, credential, verified, now), writes=True)
             try:
-                await self._run(publication.publish, verified, upload, uploads.staging, where)
-            except FleetError as e:
-                await self._note_failure(actor, verified, e.code, now)
-                raise
+                verified = await self._publish(actor, credential, upload, now)
+            except (ConflictError, UploadRefusedError, PublishedFolderError):
+                # another process, or a request whose line broke, may have been quicker with the same
+                versions = await self._run(publication.public, upload.files, uploads.destination)
+                if versions is None:
+                    raise
+                await self._actor(credential, self._parts.clock(), notes=False)
+                return _json({"versions": versions, "products": []})
         return _json(verified.to_fields())
+
+    async def _publish(
+        self, actor: Actor, credential: Credential, upload: StagedUpload, now: datetime
+    ) -> Verified:
+        uploads, where = self._uploads, self._uploads.destination
+        verified = await self._run(verify, upload, where, uploads.root, now=now)
+        await self._transaction(partial(self._permit, credential, verified, now), writes=True)
+        try:
+            await self._run(publication.publish, verified, upload, uploads.staging, where)
+        except FleetError as e:
+            await self._note_failure(actor, verified, e.code, now)
+            raise
+        return verified
 
     def _permit(
         self, credential: Credential, verified: Verified, now: datetime, connection: Connection

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from signing.commands.desk import Desk, repository_options, secret_options
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 _SCHEMES = ("ed25519", "ecdsa-p256", "ml-dsa-65")
 
 
-@click.group("key")
+@click.group("key", cls=SummaryGroup)
 def key_group() -> None:
     """Make and list keys. Private keys are encrypted, and never leave their folder."""
 

@@ -2,10 +2,11 @@
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from signing.commands.desk import Desk, repository_options, secret_options
 
 
-@click.group("product")
+@click.group("product", cls=SummaryGroup)
 def product_group() -> None:
     """Add and list products."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from ota_client.errors import ConfigError
 from ota_client.formats.version import Version
 from ota_client.manifest import Advisory, Severity
@@ -34,7 +35,7 @@ class _VersionType(click.ParamType[Version]):
 VERSION = _VersionType()
 
 
-@click.group("release")
+@click.group("release", cls=SummaryGroup)
 def release_group() -> None:
     """Add, list and retire releases."""
 
@@ -172,7 +173,7 @@ def retire(desk: Desk, *, product: str, version: Version) -> None:
     desk.staged(f"end of release {product} {version}")
 
 
-@click.group("channel")
+@click.group("channel", cls=SummaryGroup)
 def channel_group() -> None:
     """Decide which release a channel offers."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from ota_client.cli.summaries import SummaryGroup
 from signing.commands.desk import Desk, json_option, repository_options, secret_options
 
 
@@ -22,7 +23,7 @@ def init_command(desk: Desk, *, folder: Path, with_keys: bool) -> None:
     desk.report({"repository": folder, "keys": repository.keys.names()})
 
 
-@click.group("root")
+@click.group("root", cls=SummaryGroup)
 def root_group() -> None:
     """Decide which keys speak for a role: root, targets, snapshot, timestamp, or a product."""
 

@@ -138,25 +138,33 @@ class ServerLine:
 
 def _refusal(url: str, answer: HTTPResponse, content: bytes) -> ServerError:
     status = answer.status
-    said = _said(content)
+    problem = _problem(content)
+    said = _shown(problem)
     text = f"{url}: expected success, got status {status}{f': {said}' if said else ''}"
-    if status in _NOT_ALLOWED:
+    # what a token may not see is answered as if it were not there
+    if status in _NOT_ALLOWED or problem.get("code") == "not-found":
         return ServerTokenError(text)
     if status in _LATER:
         return ServerUnreachableError(text)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ServerError(text)
+    if not problem.get("code"):
+        text += "; expected the address of an `ota-server` with a fleet, which takes uploads"
     return ServerRefusedError(text)
 
 
-def _said(content: bytes) -> str:
-    """The server's own words (RFC 9457), shortened and without control characters."""
+def _problem(content: bytes) -> dict[str, object]:
+    """What the server says of its refusal (RFC 9457)."""
     try:
         value: object = json.loads(content)
     except ValueError:
-        return ""
-    fields = value if isinstance(value, dict) else {}
-    shown = str(fields.get("detail") or fields.get("title") or "")[:_SAID_LONGEST]
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _shown(problem: dict[str, object]) -> str:
+    """The server's own words, shortened and without control characters."""
+    shown = str(problem.get("detail") or problem.get("title") or "")[:_SAID_LONGEST]
     return "".join(c if c.isprintable() else "?" for c in shown)
 
 

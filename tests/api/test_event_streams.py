@@ -7,6 +7,7 @@ import pytest
 from support.fleet import PRODUCT
 from support.operator_api import OTHER, OperatorApiUnderTest
 
+from ota_server.operators import account_changes
 from ota_server.web.api.streams import CLOSING
 
 
@@ -43,7 +44,14 @@ def test_a_client_that_comes_again_goes_on_where_it_was(operator):
 def test_a_stream_shows_what_its_token_sees_and_was_asked_for(api, operator):
     revoke(operator, 1)
     assert events_of(api.caller(f"admin:{OTHER}").get("/events/stream?position=0").content) == []
-    for query, number in (("kind=device.revoked", 1), ("kind=rollout.halted", 0), ("product=gate", 0)):
+    revoke(operator, 2)
+    asked = {
+        "kind=device.revoked": 2,
+        "kind=rollout.halted": 0,
+        "product=gate": 0,
+        "device_id=cam-2": 1,
+    }
+    for query, number in asked.items():
         stream = operator.get(f"/events/stream?position=0&{query}")
         assert len(events_of(stream.content)) == number
 
@@ -119,6 +127,43 @@ def test_a_stream_ends_when_its_token_is_withdrawn(live):
         await stream.until(b"retry")
         headers = {"authorization": f"Bearer {admin.token}"}
         await live.asked("DELETE", f"/api/v1/api-tokens/{viewer.token_id}", **headers)
+        await stream.ended()
+
+    live.run(story())
+
+
+def test_b12_a_stream_ends_when_its_token_s_owner_is_disabled(live):
+    owner = live.operator("mia", f"viewer:{PRODUCT}")
+    viewer = live.caller(f"viewer:{PRODUCT}", owner=owner)
+
+    async def story():
+        stream = Following(live, viewer)
+        await stream.until(b"retry")
+        with live.database.begin() as connection:
+            account_changes.disable(connection, owner)
+        await stream.ended()
+
+    live.run(story())
+
+
+def test_b12_a_stream_tells_nothing_more_of_a_product_whose_grant_was_taken_away(live):
+    owner = live.operator("mia", f"viewer:{PRODUCT}", f"viewer:{OTHER}")
+    viewer = live.caller(f"viewer:{PRODUCT}", f"viewer:{OTHER}", owner=owner)
+    admin = live.caller("admin:*")
+    live.device("cam-1")
+    live.device("gate-1", product=OTHER)
+
+    async def story():
+        stream = Following(live, viewer)
+        await stream.until(b"retry")
+        with live.database.begin() as connection:
+            account_changes.remove_grant(connection, owner, PRODUCT)
+        headers = {"authorization": f"Bearer {admin.token}"}
+        for device in ("cam-1", "gate-1"):
+            await live.asked("POST", f"/api/v1/devices/{device}/revoke", {}, **headers)
+        await stream.until(b"gate-1")
+        assert b"cam-1" not in b"".join(stream.received)
+        live.closing.set()
         await stream.ended()
 
     live.run(story())

@@ -188,6 +188,22 @@ def test_a_second_history_of_the_same_keys_is_refused(server, admin, repository,
     refused(server, admin, newest(other), status=409)
 
 
+def test_another_timestamp_of_the_same_version_is_refused(server, admin, repository, live):
+    """Devices that have seen one of them would take the other for it."""
+    repository.timestamp.version -= 1
+    repository.now += timedelta(hours=1)
+    repository.publish_timestamp()
+    assert "of another copy" in refused(server, admin, newest(repository))["detail"]
+
+
+def test_a_size_that_was_not_signed_is_refused(server, admin, repository, live):
+    repository.put(Release("1.2.0", rollback_index=2))
+    contents = newest(repository)
+    name = next(name for name in contents if name.endswith(".data") and "1.2.0" in name)
+    contents[name] += b"x"
+    assert "bytes, as signed" in refused(server, admin, contents)["detail"]
+
+
 def test_another_repository_s_root_is_not_trusted(server, admin, live):
     foreign = MemoryRepository()
     for role in ("root", "targets", "snapshot", "timestamp"):
@@ -305,6 +321,16 @@ class TestScope:
         repository, _ = two
         repository.put(Release("1.1.0"))
         refused(server, server.token(grant), newest(repository), status=status)
+
+    def test_nobody_drops_a_product(self, server, two):
+        """A device would take it for an attack (A06), and its owner may not even be asked."""
+        repository, _ = two
+        del repository.snapshot.meta["camera.json"]
+        repository.put(Release("1.1.0"))
+        for token in (server.token(("admin", PRODUCT)), server.token(name="admin")):
+            answer = refused(server, token, newest(repository))
+            assert "role camera" in answer["detail"]
+            assert "got none" in answer["detail"]
 
     def test_keys_and_products_are_for_an_admin_of_all(self, server, two):
         repository, camera = two

@@ -10,6 +10,9 @@ _QUERIES: Mapping[str, str] = {
     "/rollouts/new": "?product=camera&version=2.2.0&group=harbour&name=harbour-first&waves=25%25,+rest"
     "&max_in_flight=20&soak_hours=24&halt_share=10%25&halt_least=20&of_members=80%25&of_answered=90%25"
     "&retries=2&answer_hours=24&priority=0",
+    "/groups/new": "?product=camera&name=old-harbour"
+    "&query=version+%3C+2.3.0+and+attribute.site+%3D+harbour",
+    "/groups/{product}/{name}/edit": "?query=tag+%3D+lab+or+device_id+~+cam-001*",
 }
 
 
@@ -35,6 +38,8 @@ def pages_with_something_in_them(rollouts: Mapping[str, int], code: str) -> dict
     """
     parts = {
         "/devices": {"device_id": "cam-0003"},
+        "/groups": {"product": "camera", "name": "lab"},
+        "/products": {"product": "camera"},
         "/releases": {"product": "camera", "version": "2.3.0"},
         "/rollouts": {"rollout_id": str(rollouts["new-resolver"])},
         "/advisories": {"weakness_id": "ACME-2026-014"},

@@ -23,19 +23,16 @@ class Dashboard:
         stage: runs commands.
         address: of the server.
         server: its folder.
-        published: what it serves.
     """
 
     stage: Stage
     address: str
     server: Path
-    published: Path
 
     def answer(self) -> str:
         """Open a one-time link as a browser would; a link that is looked at is not used up."""
-        link = self.link()
         context = ssl.create_default_context(cafile=self.server / "ca.pem")
-        opened = self.address + "/welcome?" + link.partition("?")[2]
+        opened = self._link_to(self.address)
         # the address is that of the server which the demo has started
         with urllib.request.urlopen(opened, context=context) as answer:  # noqa: S310 - as said
             page = answer.read().decode()
@@ -43,19 +40,23 @@ class Dashboard:
             raise StepFailedError(f"expected a page that welcomes {OPERATOR}, got:\n{page[:2000]}")
         return f"{self.address}: a one-time link welcomes {OPERATOR}, who then chooses a password"
 
-    def link(self, url: str = "") -> str:
-        """A new link, under the address that the server is known by, or another."""
+    def link(self) -> str:
+        """A new link, under the address that the settings name."""
         words = ("user", "invite", OPERATOR, "--again", "--config", self.server / "ota-server.toml")
-        if url:
-            self.stage.environment["OTA_SERVER_OPERATORS_URL"] = url
         return self.stage.run("ota-server", *words).splitlines()[0]
+
+    def _link_to(self, address: str) -> str:
+        """The same under another address: the demo's server took a port that was free."""
+        return f"{address}/welcome?{self.link().partition('?')[2]}"
 
     def stay(self) -> None:
         """Let a person look, until Ctrl-C."""
-        url = self.address.replace("127.0.0.1", "localhost")
-        print(f"\nThe dashboard is open until Ctrl-C. Choose a password here, once:\n  {self.link(url)}")
+        link = self._link_to(self.address.replace("127.0.0.1", "localhost"))
+        print(f"\nThe dashboard is open until Ctrl-C. Choose a password here, once:\n  {link}")
         self._warn()
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # a shell's background job ignores SIGINT
+        for end in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(end, signal.default_int_handler)
         try:
             signal.pause()
         except KeyboardInterrupt:
@@ -65,19 +66,20 @@ class Dashboard:
         """Move what the server needs, to be served again."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        moved = (folder / "server", folder / "published")
-        shutil.move(self.server, moved[0])
-        shutil.move(self.published, moved[1])
-        return Dashboard(self.stage, self.address, *moved)
+        # a link to the link that `ota-sign publish` swaps: what they lead to is wanted
+        link = self.server / "published"
+        published = link.resolve()
+        link.unlink()
+        moved = folder / "server"
+        shutil.move(self.server, moved)
+        shutil.move(published, moved / "published")
+        return Dashboard(self.stage, self.address, moved)
 
     def print_way_in(self) -> None:
         """Say how to serve it again, and the link by which somebody comes in."""
-        # it is elsewhere than while the demo ran
-        self.stage.environment["OTA_SERVER_PUBLISHED"] = str(self.published)
         link = self.link()
         print("\nThe dashboard, with all this in it. Serve it, then choose a password here, once:")
-        print(f"  {program('ota-server')} serve --config {self.server}/ota-server.toml \\")
-        print(f"      --published {self.published}")
+        print(f"  {program('ota-server')} serve --config {self.server}/ota-server.toml")
         print(f"  {link}")
         self._warn()
         if "DEMO_STAY" not in os.environ:

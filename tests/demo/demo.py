@@ -70,6 +70,9 @@ class Demo:
 
     def make_device(self) -> str:
         self.stage.run("ota-server", "init", self.folder / "server")
+        served = self.folder / "server" / "published"
+        served.rmdir()
+        served.symlink_to(self.repository / "published")
         server = self.stage.server(self.repository / "published", log=self.folder / "server.log")
         self.address = self.running.enter_context(server)
         self._make_device("device", rollback_index=1)
@@ -160,7 +163,7 @@ class Demo:
     # the fleet
 
     def enrol_fleet(self) -> str:
-        self.fleet = SimulatedFleet(self.stage, self.address, self.repository / "published")
+        self.fleet = SimulatedFleet(self.stage, self.address)
         self.living.enter_context(self.fleet.living(version="1.2.0", rollback_index=2))
         return self.fleet.wait_until_enrolled()
 
@@ -185,8 +188,7 @@ class Demo:
     @property
     def dashboard(self) -> Dashboard:
         """The pages of the server that the whole demo was about."""
-        published = self.repository / "published"
-        return Dashboard(self.stage, self.address, self.folder / "server", published)
+        return Dashboard(self.stage, self.address, self.folder / "server")
 
     # what the steps share
 

@@ -22,12 +22,10 @@ class SimulatedFleet:
     Args:
         stage: runs commands.
         address: of the server.
-        published: what it serves.
     """
 
-    def __init__(self, stage: Stage, address: str, published: Path) -> None:
+    def __init__(self, stage: Stage, address: str) -> None:
         self.stage, self.address = stage, address
-        stage.environment["OTA_SERVER_PUBLISHED"] = str(published)
         self.settings = stage.folder / "server" / "ota-server.toml"
         self.told, self.words = stage.folder / "fleet.json", stage.folder / "fleet.log"
 

@@ -56,6 +56,12 @@ def test_what_is_no_export_is_refused_in_one_sentence(two, tmp_path, line):
     assert len(refused.stderr.splitlines()) == 1
 
 
+def test_an_empty_export_vouches_for_nothing(two, tmp_path):
+    kept = tmp_path / "kept.jsonl"
+    kept.touch()
+    assert "entries in it, got none" in two.run("audit", "verify", "--against", kept, code=2).stderr
+
+
 def test_a_part_of_the_log_is_exported(two):
     (line,) = two.run("audit", "export", "--after", "2").stdout.splitlines()
     assert json.loads(line)["action"] == "device.revoke"

@@ -24,8 +24,8 @@ def test_a_dry_run_says_who_is_in_and_who_not_and_changes_nothing(house):
         "devices:gw-2",
     )
     text = house.run(*command, "--wave", "rest", "--dry-run").stdout
-    assert "wave 1: 1 devices: gw-2\nwave 2: 2 devices: gw-" in text
-    assert "1 devices: gw-4" in text
+    assert "wave 1: 1 device: gw-2\nwave 2: 2 devices: gw-" in text
+    assert "1 device: gw-4" in text
     assert "not in it" in text
     report = house.json(*command, "--wave", "rest", "--dry-run")
     assert [len(wave) for wave in report["waves"]] == [1, 2]

@@ -100,6 +100,24 @@ _ADVISORIES = (
         b'"known_not_affected":["a:g"],"fixed":["g"]}}]}'
     ),
 )
+_TO_THE_SERVER = (
+    (
+        b'{"files":[{"name":"metadata/timestamp.json","sha256":"' + b"a" * 64 + b'","size_bytes":1},'
+        b'{"name":"targets/gw/1.0.0/' + b"b" * 64 + b'.rootfs.data","sha256":"' + b"b" * 64 + b'",'
+        b'"size_bytes":0}]}'
+    ),
+    (
+        b'{"name":"spring","product":"gw","group":"all","version":"1.1.0","waves":[{"takes":"5%",'
+        b'"soak_s":60}],"windows":["Mon-Fri 22:00-04:00 UTC"],"starts_at":"2026-11-22T08:00:00Z"}'
+    ),
+    (
+        b'{"name":"hook","channel":"webhook","address":"https://[2001:db8::1]:443/x?y=%20","filter":'
+        b'{"kinds":["device.fell-back"],"products":["gw"],"least_severity":"high","device_ids":"gw-*"}}'
+    ),
+    b"limit=50&after=x%20y&kind=a&kind=b&number=7",
+    b"https://user@h:0/p#f",
+    b"Mon-Fri 22:00-04:00 Europe/Berlin",
+)
 
 SEEDS = (
     _SMALL.to_bytes(),
@@ -131,6 +149,7 @@ SEEDS = (
     b'device_id ~ "[!a]*[z-a]?" and rollback_index >= 3 and phase != idle',
     *_SBOMS,
     *_ADVISORIES,
+    *_TO_THE_SERVER,
     b"\xff\xfe\x00",
     b"",
 )

@@ -10,9 +10,11 @@ import fuzz_group_query
 import fuzz_grub
 import fuzz_index
 import fuzz_manifest
+import fuzz_operator_api
 import fuzz_sbom
 import fuzz_tpm
 import fuzz_uboot
+import fuzz_upload_list
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,9 +37,11 @@ TARGETS = pytest.mark.parametrize(
         fuzz_grub.target,
         fuzz_index.target,
         fuzz_manifest.target,
+        fuzz_operator_api.target,
         fuzz_sbom.target,
         fuzz_tpm.target,
         fuzz_uboot.target,
+        fuzz_upload_list.target,
     ],
 )
 pieces = st.one_of(

@@ -25,7 +25,7 @@ from ota_server.notify import mark, subscription
 from ota_server.notify.back_off import BackOff
 from ota_server.notify.owner import for_owner
 from ota_server.notify.sender import Sender
-from ota_server.notify.watch_devices import tell_expiring, tell_silent
+from ota_server.notify.watch_devices import find_expiring, find_silent, tell_expiring, tell_silent
 
 pytestmark = [pytest.mark.system, needs_postgresql]
 EVENTS, SENDERS = 150, 3
@@ -79,11 +79,14 @@ def test_several_processes_watch_and_each_thing_is_told_once(telling):
         )
 
     def watch():
-        for _ in range(3):
+        for _ in range(9):
+            with telling.database.read() as connection:
+                silent = find_silent(connection, silent_after_s=86_400, now=later)
+                expiring = find_expiring(connection, warning_days=14, now=later)
             with telling.begin() as connection:
                 mark.hold_watch(connection)
-                tell_silent(connection, silent_after_s=86_400, now=later)
-                tell_expiring(connection, warning_days=14, now=later)
+                tell_silent(connection, silent, now=later)
+                tell_expiring(connection, expiring, now=later)
 
     threads = [threading.Thread(target=watch) for _ in range(3)]
     for thread in threads:

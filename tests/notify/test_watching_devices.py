@@ -3,15 +3,17 @@
 import json
 from datetime import timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, event, insert, select, update
 from support.fleet import PRODUCT, add_devices
 from support.telling import NOW
 
 from ota_server.database.events_schema import events
 from ota_server.database.schema import device_seen, devices
 from ota_server.notify import mark, watch_devices
+from ota_server.notify.running import _Watch
 from ota_server.notify.watch_certificates import OwnCertificate, tell_own
-from ota_server.notify.watch_devices import tell_expiring, tell_silent
+from ota_server.notify.watch_devices import find_expiring, find_silent, tell_expiring, tell_silent
+from ota_server.settings import OperatorSettings, ServerSettings
 
 WEEK_S = 7 * 86_400
 LATER = NOW + timedelta(days=30)
@@ -23,9 +25,18 @@ def told(telling, kind):
     return [(row.device_id or row.product, json.loads(row.document)) for row in found]
 
 
-def silent(telling, now):
+def silent(telling, now, after_s=WEEK_S):
+    with telling.database.read() as connection:
+        found = find_silent(connection, silent_after_s=after_s, now=now)
     with telling.begin() as connection:
-        return tell_silent(connection, silent_after_s=WEEK_S, now=now)
+        return tell_silent(connection, found, now=now)
+
+
+def expiring(telling, now):
+    with telling.database.read() as connection:
+        found = find_expiring(connection, warning_days=14, now=now)
+    with telling.begin() as connection:
+        return tell_expiring(connection, found, now=now)
 
 
 def seen(telling, pk, moment):
@@ -80,17 +91,58 @@ def test_a_revoked_device_is_not_silent(telling):
 def test_a_longer_silence_in_the_settings_tells_nothing_twice(telling):
     fleet(telling, 1)
     assert silent(telling, LATER) == 1
+    assert silent(telling, LATER, after_s=2 * WEEK_S) == 0
+    assert silent(telling, LATER) == 0
+
+
+def test_who_looked_at_the_same_time_as_another_tells_nothing_again(telling):
+    fleet(telling, 2)
+    with telling.database.read() as connection:
+        found = find_silent(connection, silent_after_s=WEEK_S, now=LATER)
+    assert silent(telling, LATER) == 2
     with telling.begin() as connection:
-        assert tell_silent(connection, silent_after_s=2 * WEEK_S, now=LATER) == 0
-        assert tell_silent(connection, silent_after_s=WEEK_S, now=LATER) == 0
+        assert tell_silent(connection, found, now=LATER) == 0
+
+
+def test_a_device_that_came_or_was_erased_after_one_looked_is_not_told_of(telling):
+    first, second, _ = fleet(telling, 3)
+    with telling.database.read() as connection:
+        found = find_silent(connection, silent_after_s=WEEK_S, now=LATER)
+    seen(telling, first, LATER)
+    with telling.begin() as connection:
+        connection.execute(delete(devices).filter_by(pk=second))
+    with telling.begin() as connection:
+        assert tell_silent(connection, found, now=LATER) == 1
+    assert [name for name, _ in told(telling, "device.silent")] == ["cam-0002"]
+
+
+def test_to_look_at_the_devices_holds_up_nobody_who_writes(telling, tmp_path):
+    fleet(telling, 3)
+    statements = []
+
+    def note(connection, cursor, statement, *_):
+        is_writing = connection.get_execution_options()["sqlite_begin"] == "BEGIN IMMEDIATE"
+        statements.append((is_writing, statement))
+
+    server = ServerSettings(published=tmp_path, tls=None)
+    watch = _Watch(server, OperatorSettings(), telling.database, None, lambda: LATER)
+    event.listen(telling.database.engine, "before_cursor_execute", note)
+    try:
+        watch.devices()
+        statements.clear()
+        watch.devices()
+    finally:
+        event.remove(telling.database.engine, "before_cursor_execute", note)
+    looks = [is_writing for is_writing, statement in statements if "FROM devices" in statement]
+    assert looks
+    assert not any(looks)
 
 
 def test_devices_certificates_that_end_soon_are_one_event_a_product_and_day(telling):
     ends_at = int((NOW + timedelta(days=3)).timestamp())
     fleet(telling, 2, certificate_expires_at=ends_at)
     for hours in (0, 1, 24):
-        with telling.begin() as connection:
-            tell_expiring(connection, warning_days=14, now=NOW + timedelta(hours=hours))
+        expiring(telling, NOW + timedelta(hours=hours))
     document = {
         "whose": "devices",
         "name": "",
@@ -98,10 +150,12 @@ def test_devices_certificates_that_end_soon_are_one_event_a_product_and_day(tell
         "devices": 2,
         "first": ["cam-0000", "cam-0001"],
     }
-    assert told(telling, "certificate.expiring") == [(PRODUCT, document)] * 2
+    found = told(telling, "certificate.expiring")
+    assert [one["until"] for _, one in found] == ["2026-06-15T12:00:00Z", "2026-06-16T12:00:00Z"]
+    assert found == [(PRODUCT, document | {"until": one["until"]}) for _, one in found]
     with telling.begin() as connection:
         connection.execute(update(devices).values(certificate_expires_at=ends_at * 2))
-        assert tell_expiring(connection, warning_days=14, now=NOW + timedelta(days=2)) == 0
+    assert expiring(telling, NOW + timedelta(days=2)) == 0
 
 
 def test_the_servers_own_certificate_is_told_of_once_and_again_after_its_renewal(telling):

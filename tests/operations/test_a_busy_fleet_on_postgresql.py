@@ -213,7 +213,9 @@ def test_two_devices_that_are_forgotten_at_once_are_both_forgotten(fleet):
         fleet.live(name, ())
     with fleet.begin() as connection:
         quoted = ", ".join(f'"{name}"' for name in names)
-        connection.execute(events.update().values(document=f'{{"first": [{quoted}]}}'))
+        # what tells of several devices is about none
+        shared = {"device_id": "", "document": f'{{"first": [{quoted}]}}'}
+        connection.execute(events.update().values(shared))
 
     def decommission(name):
         with fleet.desk() as desk:

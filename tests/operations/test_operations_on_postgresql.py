@@ -3,13 +3,17 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import select
 from support.every_operation import OPERATIONS, Ask, call
 from support.fleet import with_tables
 from support.office import ALPHA, Office, finish
 from support.postgresql import needs_postgresql, postgresql
+from support.telling import enrolled
 
 from ota_server.database.database import Database
+from ota_server.database.events_schema import events
 from ota_server.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from ota_server.journal.event import record
 from ota_server.operations import audit, devices
 from ota_server.operators.actor import Role
 
@@ -46,3 +50,19 @@ def test_entries_that_are_written_at_once_are_one_chain(office):
         list(threads.map(tag, range(24)))
     with office.desk() as desk:
         assert audit.verify(desk).entries == before + 24
+
+
+def test_events_that_happen_at_once_are_seen_in_the_order_of_their_numbers(office):
+    """Else a reader that goes on from the newest one would miss an older one that comes later."""
+    seen = []
+
+    def happen(number):
+        with office.database.begin() as connection:
+            record(connection, enrolled(f"alpha-{number}", ALPHA), now=office.now)
+        with office.database.read() as connection:
+            seen.append(connection.scalars(select(events.c.id).order_by(events.c.id)).all())
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(happen, range(64)))
+    assert max(map(len, seen)) >= 64
+    assert all(list(ids) == list(range(1, len(ids) + 1)) for ids in seen)

@@ -45,7 +45,9 @@ def test_a_grant_is_read_as_it_is_written(text, role, product):
     assert Grant.parse(text) == Grant(role, product)
 
 
-@pytest.mark.parametrize("text", ["", "root:cam", "Admin:cam", "admin:Cam", "admin:../x", "admin:a:b"])
+@pytest.mark.parametrize(
+    "text", ["", "root:cam", "Admin:cam", "admin:Cam", "admin:../x", "admin:a:b", "admin:"]
+)
 def test_another_text_is_no_grant(text):
     with pytest.raises(ValueError, match="expected a"):
         Grant.parse(text)

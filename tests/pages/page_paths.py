@@ -11,7 +11,7 @@ SAMPLES = {
     "version": "2.3.0",
     "weakness_id": "ACME-2026-014",
     "entry_id": "5",
-    "name": {"notifications": "siem", "operators": "ben"},
+    "name": {"notifications": "siem", "operators": "ben", "groups": "lab"},
 }
 
 

@@ -8,6 +8,7 @@ from support.demo_house import sign_in
 
 from ota_server.journal.event import Event, EventKind, record
 from ota_server.operations import rollouts
+from ota_server.operators import account_changes, session
 from ota_server.web.pages.dashboard import Dashboard
 from ota_server.web.pages.live import Live
 
@@ -28,7 +29,7 @@ def _pause(house, fleet):
 
 
 async def _listening(live, products, closing=None):
-    stream = live.stream(products, closing)
+    stream = live.stream(lambda _: products, products, closing)
     assert await anext(stream) == NONE_YET
     return stream
 
@@ -77,12 +78,55 @@ def test_a_stream_ends_when_the_server_is_to_stop(own_house):
     asyncio.run(asyncio.wait_for(story(), 5))
 
 
-def test_a_stream_ends_after_a_while_so_that_its_session_is_looked_at_again(own_house):
+def test_a_stream_ends_after_a_while(own_house):
     async def story():
-        stream = Live(own_house.database, look_s=0.01).stream(None, longest_s=0.05)
+        live = Live(own_house.database, look_s=0.01)
+        stream = live.stream(lambda _: None, None, longest_s=0.05)
         assert [message async for message in stream] == [NONE_YET]
 
     asyncio.run(asyncio.wait_for(story(), 5))
+
+
+def _sign_out(connection, person):
+    session.end_all(connection, person.id)
+
+
+def _disable(connection, person):
+    account_changes.disable(connection, person.id)
+
+
+def _take_a_grant(connection, person):
+    connection.exec_driver_sql("DELETE FROM operator_grants WHERE operator_id = ?", (person.id,))
+
+
+@pytest.mark.parametrize("happens", [_sign_out, _disable, _take_a_grant])
+def test_b12_a_stream_ends_within_seconds_when_its_right_ends(own_house, fleet, happens):
+    person = fleet.people["mia"]
+    with own_house.database.begin() as connection:
+        connection.exec_driver_sql("UPDATE operators SET status = 'active'")
+        token = session.start(connection, person.id, fleet.now, rules=own_house.rules.sessions)
+
+    def sees(connection):
+        return session.find(connection, token, fleet.now, rules=own_house.rules.sessions).actor.products
+
+    def change():
+        with own_house.database.begin() as connection:
+            happens(connection, person)
+
+    async def story():
+        live = Live(own_house.database, look_s=0.01, authority_s=0.01)
+        other = await _listening(live, None)
+        with own_house.database.read() as connection:
+            stream = live.stream(sees, sees(connection))
+        assert await anext(stream) == NONE_YET
+        await live.looked.wait()
+        await asyncio.to_thread(change)
+        assert [message async for message in stream] == []
+        # others go on
+        await asyncio.to_thread(_pause, own_house, fleet)
+        assert await _told(other)
+
+    asyncio.run(asyncio.wait_for(story(), 20))
 
 
 def test_nobody_asks_the_database_when_nobody_listens(own_house):

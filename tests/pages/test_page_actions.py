@@ -320,7 +320,7 @@ def test_nobody_makes_a_token_that_may_more_than_oneself(visit):
     assert "rat_" not in shown.text
 
 
-def test_signing_in_and_out_with_a_password(visit, stranger, own_house):
+def test_signing_in_and_out_with_a_password(visit, stranger, own_house, newest_entry):
     mia = visit("mia")
     mia.get("/operators")
     made = mia.post("/operators", {"name": "new", "role": "viewer", "product": "camera"})
@@ -329,6 +329,7 @@ def test_signing_in_and_out_with_a_password(visit, stranger, own_house):
     signed_out = stranger.post("/sign-out")
     assert "You are signed out" in signed_out.words
     assert stranger.cookies == {}
+    assert (newest_entry().actor, newest_entry().action) == ("new", "operator.sign-out")
 
     wrong = stranger.post("/sign-in", {"name": "new", "password": "three otters"})
     assert wrong.status == 403

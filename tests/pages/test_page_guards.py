@@ -4,16 +4,18 @@ from dataclasses import replace
 
 import pytest
 from page_paths import CHANGES, LOOKED_AT
+from starlette.datastructures import Headers
 from support.browser import HOST, Browser
 from support.demo_house import make_house
 
-from ota_server.errors import SignInError
+from ota_server.errors import ForbiddenError, SignInError
 from ota_server.operators import invitation
 from ota_server.operators.actor import Role
 from ota_server.operators.oidc.flow import Going
 from ota_server.operators.oidc.identity import Identity
 from ota_server.settings.oidc import OidcSettings
 from ota_server.web.pages.dashboard import Dashboard
+from ota_server.web.pages.guard import check_origin
 from ota_server.web.peer import NoPeers
 from ota_server.web.rates import AddressRate
 
@@ -80,6 +82,11 @@ def test_a_request_that_does_not_say_its_origin_is_refused(signed_in):
 
     assert shown.status == 403
     assert "origin" in shown.words
+
+
+def test_a_request_that_names_no_host_has_no_origin_of_its_own():
+    with pytest.raises(ForbiddenError):
+        check_origin(Headers({"origin": "https://"}), is_plain=False)
 
 
 @pytest.mark.parametrize("path", ["//evil.example", "https://evil.example/", "/\\evil.example", "", "x"])

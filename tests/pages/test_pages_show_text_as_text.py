@@ -16,6 +16,7 @@ TEXTS = {
     "devices": ("hardware_id", "phase"),
     "device_events": ("kind", "code", "detail"),
     "groups": ("name", "query"),
+    "enrolment_tokens": ("device_ids",),
     "rollouts": ("name", "reason"),
     "rollout_devices": ("code",),
     "approvals": ("asked_by", "comment"),
@@ -37,12 +38,15 @@ def poisoned(own_house, visit):
             # a unique name stays unique
             key = "rowid" if table in {"groups", "rollouts"} else "''"
             sql = f"UPDATE {table} SET {column} = ? || {key}"  # noqa: S608 - names of ours
-            connection.exec_driver_sql(sql, (value,))
+            # one is asked for by its name
+            spared = " WHERE name <> 'lab'" if (table, column) == ("groups", "name") else ""
+            connection.exec_driver_sql(sql + spared, (value,))
 
         for table, columns in TEXTS.items():
             for column in columns:
                 put(table, column, HOSTILE)
         put("devices", "tags", json.dumps([HOSTILE]))
+        put("enrolment_tokens", "tags", json.dumps([HOSTILE]))
         inventory = {"attributes": {HOSTILE: HOSTILE}, "slots": [{"name": HOSTILE, "version": HOSTILE}]}
         put("inventories", "document", json.dumps(inventory))
         put("audit_entries", "detail", json.dumps({HOSTILE: HOSTILE}))
@@ -53,6 +57,10 @@ WHERE_IT_IS_SHOWN = {
     "/": "rollouts' names",
     "/devices": "hardware, tags, phase",
     "/devices/cam-0003": "slots, attributes, history",
+    "/groups": "names, queries",
+    "/groups/camera/lab": "query",
+    "/groups/camera/lab/edit": "query",
+    "/enrolment": "whom tokens are for, tags",
     "/rollouts": "names, groups",
     "/rollouts/3": "reason, codes of failures",
     "/rollouts/3/devices": "codes",
@@ -82,7 +90,14 @@ def test_a_script_in_any_text_is_shown_as_text(poisoned):
 
 
 def test_a_search_that_is_a_script_is_shown_as_text(signed_in):
-    for path in ("/devices?tag=", "/advisories?text=", "/audit?actor=", "/rollouts/new?product="):
+    for path in (
+        "/devices?tag=",
+        "/advisories?text=",
+        "/audit?actor=",
+        "/rollouts/new?product=",
+        "/groups/new?product=camera&name=x&query=",
+        "/groups/camera/lab/edit?query=",
+    ):
         shown = signed_in("mia").get(path + "%3Cscript%3Ealert(1)%3C/script%3E%22%3E")
 
         assert "<script>alert" not in shown.text

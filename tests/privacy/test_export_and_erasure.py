@@ -86,6 +86,15 @@ class TestDevice:
         assert document == {"device_id": "erased", "first": ["erased", "gw-10"], "version": "1.0.0"}
         assert [row.device_id for row in operator.rows(events)][1] == "gw-10"
 
+    def test_a_product_that_is_called_like_it_keeps_its_subscriptions(self, operator):
+        product = FILTER.replace('"gw-1"', '""').replace('"products":[]', '"products":["gw-1"]')
+        with operator.begin() as connection:
+            connection.execute(event(1, at=AT - 10**7, kind="device.decommissioned", device_id="gw-7"))
+            connection.execute(subscription(1, "gone", filter=FILTER.replace("gw-1", "gw-7")))
+            connection.execute(subscription(2, "product", filter=product.replace("gw-1", "gw-7")))
+        retain_later(operator, timedelta())
+        assert [row.name for row in operator.rows(subscriptions)] == ["product"]
+
     def test_one_that_enrolled_anew_keeps_its_owner(self, operator):
         with operator.begin() as connection:
             connection.execute(event(1, at=AT - 10**7, kind="device.decommissioned"))
@@ -197,6 +206,9 @@ class TestRetention:
         assert [row.id for row in old.rows(events)] == [3]
         assert sorted(row.state for row in old.rows(deliveries)) == ["delivered", "waiting"]
         assert set(old.json("privacy", "retain")["rows"].values()) == {0}
+        (entry,) = old.json("audit", "list", "--action", "privacy.retain")["entries"]
+        assert entry["actor_kind"] == "machine"
+        assert entry["detail"]["removed"]["deliveries"] == 2
 
     def test_the_newest_event_stays_however_old(self, old):
         retain_later(old, timedelta(days=9999))

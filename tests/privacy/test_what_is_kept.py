@@ -18,8 +18,7 @@ def test_every_column_about_somebody_is_listed():
     # what the journal's readers remember of where they are, and how a token or event is made
     ours = {
         "subscriptions": {
-            *("position", "attempts", "failing_since", "next_at", "lease", "leased_until"),
-            *("status", "reason"),
+            *("position", "attempts", "failing_since", "next_at", "lease", "leased_until", "status"),
         },
         "events": {"version", "severity"},
         "enrolment_tokens": {

@@ -53,9 +53,10 @@ def behind_nginx(operator):
 
 @contextmanager
 def serving(operator):
-    process = subprocess.Popen(
-        command("serve", "--config", operator.config), stdout=subprocess.PIPE, text=True
-    )
+    with (operator.folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            command("serve", "--config", operator.config), stdout=subprocess.PIPE, stderr=log, text=True
+        )
     try:
         assert process.stdout.readline().startswith("ready: unix:")
         yield

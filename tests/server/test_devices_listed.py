@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 from device_rows import NOW, SECONDS, add_device, one_transaction
 from hypothesis import given, settings
@@ -181,7 +183,14 @@ def test_devices_are_listed_in_the_order_of_their_ids(fleet):
         ({"tag": "beta"}, ["cam", "cam_2"]),
         ({"tag": "bet"}, []),
         ({"phase": "trial"}, ["lock-1"]),
-        ({"seen_before": NOW, "text": "cam-"}, ["cam-0", "cam-1", "cam-1.b"]),
+        (
+            {"seen_before": NOW + timedelta(seconds=1), "text": "cam-"},
+            ["cam-0", "cam-1", "cam-1.b", "cam-2"],
+        ),
+        # enrolled since then, and not seen yet: that is not long
+        ({"seen_before": NOW, "text": "cam-"}, []),
+        ({"expires_before": NOW - timedelta(days=3650)}, []),
+        ({"expires_before": NOW + timedelta(days=3650), "text": "lock"}, ["lock-1"]),
     ],
 )
 def test_filters_narrow_the_list_and_its_total(fleet, filters, expected):

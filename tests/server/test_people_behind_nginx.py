@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from http.cookies import SimpleCookie
 from types import SimpleNamespace
 from urllib.parse import urlencode
@@ -124,3 +125,14 @@ def test_b12_nginx_writes_no_link_s_secret_into_its_log(house, code, welcomed):
     log = (house.operator.folder / "access.log").read_text()
     assert '"GET /welcome" 200' in log
     assert code not in log
+
+
+def test_the_server_s_access_log_names_who_came_through_nginx(house):
+    house.visitor.get("/sign-in", **{"X-Real-IP": "203.0.113.9"})
+    deadline = time.monotonic() + 20
+    # a line is written behind the answer that it is about
+    while "GET /sign-in 200" not in (log := (house.operator.folder / "server.log").read_text()):
+        assert time.monotonic() < deadline, log
+        time.sleep(0.02)
+    assert "127.0.0.1 GET /sign-in 200" in log
+    assert "203.0.113.9" not in log

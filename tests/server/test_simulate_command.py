@@ -98,7 +98,7 @@ def test_json_is_a_line_a_sample_and_the_summary_last(simulated):
     assert [sample["sample"]["devices"] for sample in samples] == [{"waiting": 1}]
     assert last["summary"]["devices"]["waiting"] == 1
     assert "1 waiting" in done.stderr
-    assert "1 devices have enrolled" in done.stderr
+    assert "1 device has enrolled" in done.stderr
 
 
 def test_progress_is_told_when_asked_for(simulated):

@@ -62,6 +62,26 @@ def plain_words(patient, _quiet):
     )
 
 
+@plants(Code.PUBLIC_URL_LOCAL)
+def links_that_lead_nowhere(patient, _quiet):
+    path = patient.folder / "ota-server.toml"
+    path.write_text(path.read_text().replace('host = "127.0.0.1"', 'host = "0.0.0.0"'))
+
+
+@pytest.mark.parametrize(
+    ("url", "leads_elsewhere"),
+    [("", False), ("https://localhost:8443", False), ("https://ota.example.com", True)],
+)
+def test_behind_a_proxy_links_must_not_lead_to_this_machine(patient, url, leads_elsewhere):
+    path = patient.folder / "ota-server.toml"
+    lines = path.read_text().replace('"native"', '"proxy"').splitlines(keepends=True)
+    gone = ("certificate", "key =", "host", "port", "url")
+    text = "".join(line for line in lines if not line.startswith(gone))
+    text += f'url = "{url}"\n' if url else ""
+    path.write_text(f'{text}[proxy]\nsocket = "http.sock"\nuser = "root"\n')
+    assert (Code.PUBLIC_URL_LOCAL in patient.codes()) is not leads_elsewhere
+
+
 @plants(Code.IDENTITY_NONE)
 def nobody_vouches(patient, _quiet):
     path = patient.folder / "ota-server.toml"

@@ -1,12 +1,19 @@
 """``ota-server doctor``: what it prints and how it ends; real handshakes."""
 
+import re
 import ssl
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from support.tls_listener import listening, old_context
 
+from ota_server.cli import doctor
+from ota_server.doctor.finding import Code
+from ota_server.doctor.online import examine_tls
 from ota_server.doctor.probe import NetworkProbe
-from ota_server.settings import TlsFiles
+from ota_server.settings import TlsFiles, read_unchecked
+from ota_server.web.pages.table import PAGES
 from ota_server.web.tls import server_context
 
 
@@ -35,6 +42,41 @@ def test_old_tls_is_really_spoken_to(files):
     found, old = probed(old_context(files, ssl.TLSVersion.TLSv1_1))
     assert found is None
     assert old["TLSv1.1"].version == "TLSv1.1"
+
+
+def test_what_ends_tls_in_front_of_the_server_is_examined_too(files, patient):
+    """The server itself may speak plain HTTP to a proxy of this machine."""
+    with listening(old_context(files, ssl.TLSVersion.TLSv1_2)) as port:
+        patient.now += timedelta(days=4000)
+        patient.changes = {"outside": NetworkProbe("127.0.0.1", port, tls=True)}
+        with patient.setup() as setup:
+            found = {finding.code: finding.what for finding in examine_tls(setup)}
+    assert set(found) == {Code.TLS_OLD, Code.TLS_WEAK_CIPHER, Code.CERTIFICATE_EXPIRED}
+    assert setup.settings.public_url in found[Code.CERTIFICATE_EXPIRED]
+
+
+@pytest.mark.parametrize(
+    ("url", "tls", "host"),
+    [
+        ("https://ota.example.com", None, "ota.example.com"),
+        ("https://ota.example.com", "8443", "ota.example.com"),
+        ("https://ota.example.com:8443", "8443", None),
+        ("http://ota.example.com", None, None),
+        (None, None, None),
+    ],
+)
+def test_the_address_of_people_says_whether_something_is_in_front(patient, files, url, tls, host):
+    given = read_unchecked({}, patient.folder / "ota-server.toml")
+    operators = replace(given.operators, url=url)
+    settings = replace(given, tls=files if tls else None, port=8443, operators=operators)
+    found = NetworkProbe.outside(settings)
+    assert (found and (found.host, found.tls)) == (host and (host, True))
+
+
+def test_every_page_for_people_is_tried_without_a_session():
+    tried = set(doctor._routes())
+    for page in PAGES:
+        assert (page.method, re.sub(r"{\w+}", "1", page.path)) in tried
 
 
 def test_errors_end_with_exit_code_1_and_json_has_them(patient):

@@ -1,6 +1,8 @@
 """What must happen in one place only."""
 
-from source_tree import callers, importers
+import ast
+
+from source_tree import callers, importers, sources, tree
 
 
 def test_only_trust_makes_a_verified_release():
@@ -25,3 +27,16 @@ def test_the_clock_is_read_where_the_parts_are_put_together():
         "ota_client/cli/main.py",
         "ota_client/device.py",
     }
+
+
+def test_the_audit_log_is_added_to_and_never_changed():
+    written = {
+        (str(path), node.func.id)
+        for path in sources("ota_server")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in {"insert", "update", "delete", "put_row", "drop_free", "Rule"}
+        and any(isinstance(one, ast.Name) and one.id == "audit_entries" for one in ast.walk(node))
+    }
+    assert written == {("ota_server/journal/audit.py", "insert")}

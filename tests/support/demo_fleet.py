@@ -21,7 +21,7 @@ from ota_server.notify import subscription
 from ota_server.notify.filter import Filter
 from ota_server.notify.subscription import Channel
 from ota_server.operations import devices as device_operations
-from ota_server.operations import groups, people, products, rollouts, security
+from ota_server.operations import enrolment_tokens, groups, people, products, rollouts, security
 from ota_server.operations.desk import Desk
 from ota_server.operators.actor import Actor, ActorKind, Role
 from ota_server.operators.role import Grant
@@ -159,6 +159,7 @@ class DemoFleet:
         groups.create(
             self.desk(connection, "mia", 58), "camera", "harbour", 'attribute.site = "harbour"'
         )
+        groups.create(self.desk(connection, "mia", 57), "camera", "lab", "tag = lab or tag = beta")
         products.set_rules(self.desk(connection, "mia", 58), "meter", ProductRules(needs_approval=True))
 
     # what happened
@@ -194,9 +195,11 @@ class DemoFleet:
             self._answer(connection, NOW_RUNNING, self.now - timedelta(hours=hours), 8)
         self._move(connection, NOW_RUNNING, self.now - timedelta(minutes=4), 7)
         self._roll_out(connection, "mia", 0.2, "meter", "certified", "1.0.0")
+        self._tokens(connection)
         self._subscribe(connection)
         week, fortnight = timedelta(days=7), timedelta(days=14)
-        fleet_figures.count(connection, silent_after=week, warn=fortnight, now=self.now)
+        found = fleet_figures.count(connection, silent_after=week, warn=fortnight, now=self.now)
+        fleet_figures.remember(connection, found, now=self.now)
 
     def _abort_one(self, connection):
         self._roll_out(connection, "ben", 1.9, "camera", "lab-only", "2.3.0", group="harbour")
@@ -284,6 +287,21 @@ class DemoFleet:
         releases = RELEASES[self.product_of[place.device_id]]
         version = row.version or next(v for _, v, *_ in releases)
         return version, next(index for _, v, index, _ in releases if v == version)
+
+    def _tokens(self, connection):
+        """For what is to come: a batch of meters, a repaired camera."""
+        week = timedelta(days=7)
+        enrolment_tokens.issue(
+            self.desk(connection, "mia", 3),
+            "meter",
+            device_ids="met-*",
+            uses=40,
+            lifetime=4 * week,
+            tags=["line-2"],
+        )
+        enrolment_tokens.issue(
+            self.desk(connection, "ben", 0.1), "camera", device_ids="cam-0011", lifetime=week, rekey=True
+        )
 
     def _subscribe(self, connection):
         made_at = self.now - timedelta(days=20)

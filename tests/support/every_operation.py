@@ -112,6 +112,7 @@ _ARGUMENTS = {
     "position": _always(0),
     "product": lambda _, ask: ask.product,
     "query": _always("tag = beta"),
+    "removed": _always({"events": 2}),
     "rollout_id": lambda _, ask: ask.number,
     "rules": _always(ProductRules(needs_approval=True)),
     "people.rules": _always(SESSIONS),

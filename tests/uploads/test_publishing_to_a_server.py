@@ -112,6 +112,20 @@ def test_a_server_that_says_no_is_asked_before_anything_is_public(desk, server):
     assert not desk.published.exists()
 
 
+def test_a_product_that_a_token_does_not_see_is_the_token_s_fault(desk, server):
+    desk.add("1.0.0")
+    desk.sign()
+    with pytest.raises(ServerTokenError, match="a product that you may see"):
+        desk.publish(to=publish_to(server, server.token(("admin", "other"))))
+
+
+def test_a_server_that_takes_no_uploads_is_said_to_be_none(desk, server, token, monkeypatch):
+    monkeypatch.setattr(server, "ask", lambda *_, **__: (413, {"title": "No body is taken here."}))
+    desk.add("1.0.0")
+    with pytest.raises(ServerRefusedError, match="expected the address of an `ota-server`"):
+        desk.sign_and_publish(to=publish_to(server, token))
+
+
 def test_folders_and_the_network_may_take_turns(desk, server, token):
     desk.add("1.0.0")
     desk.sign_and_publish(to=server.www)

@@ -83,6 +83,7 @@ def _events() -> None:
         sa.Column("document", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
     )
+    op.create_index(op.f("ix_events_device_id_id"), "events", ["device_id", "id"], unique=False)
     op.create_index(op.f("ix_events_product_id"), "events", ["product", "id"], unique=False)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 
+from sqlalchemy import Connection
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -26,7 +27,7 @@ from ota_server.web.pages.house import House
 from ota_server.web.pages.live import LISTENERS_MOST, Live
 from ota_server.web.pages.page import Answer, Fields, Guest, OpenPage, Page, Visit
 from ota_server.web.pages.products import products_of
-from ota_server.web.pages.reply import Reply, query_of, takes_gzip
+from ota_server.web.pages.reply import Reply, query_of, status_for, takes_gzip
 from ota_server.web.pages.static_files import static_files
 from ota_server.web.pages.table import LIVE, OPEN_PAGES, PAGES, STATIC
 from ota_server.web.places import PlacedResponse, Places
@@ -161,18 +162,48 @@ class Dashboard:
     async def _refused(self, request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
             error = NotFoundError("there is no such page")
-        return await asyncio.to_thread(self._reply.error, request, error, self._house.clock())
+        status = status_for(error)
+        # who asks too often, or of a server in trouble, gets no further look into the database
+        is_calm = status < HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, TooManyError)
+        frame = await self._frame_of_error(request, may_look=is_calm)
+        return await asyncio.to_thread(self._reply.error, request, error, status, frame)
+
+    async def _frame_of_error(self, request: Request, *, may_look: bool) -> Frame:
+        """The navigation around an error, for who is signed in; nothing may fail here."""
+        guest, token = self._reply.frame(request, None, (), self._house.clock()), self._token(request)
+        if not token or not may_look:
+            return guest
+        try:
+            return await self._frame_of(request, token)
+        except Exception:  # noqa: BLE001 - a plain page says the same
+            return guest
+
+    async def _frame_of(self, request: Request, token: str) -> Frame:
+        house, now = self._house, self._house.clock()
+        catalog = house.catalog.held()
+        await asyncio.to_thread(catalog.read_ahead)
+
+        def work() -> Frame:
+            with house.database.read() as connection:
+                me = session.find(connection, token, now, rules=house.rules.sessions)
+                desk = Desk(connection, me.actor, now, catalog)
+                return self._reply.frame(request, me, products_of(desk), now)
+
+        return await house.database.threads.run(work)
 
     async def _stream(self, request: Request) -> Response:
         """What changes, while somebody looks (live.py)."""
         house, token = self._house, self._token(request)
 
-        def find() -> SignedIn:
+        def find(connection: Connection) -> SignedIn:
+            return session.find(connection, token, house.clock(), rules=house.rules.sessions)
+
+        def find_first() -> SignedIn:
             with house.database.read() as connection:
-                return session.find(connection, token, house.clock(), rules=house.rules.sessions)
+                return find(connection)
 
         try:
-            me = await house.database.threads.run(find)
+            me = await house.database.threads.run(find_first)
         except UnauthenticatedError:
             # tells an EventSource not to come again
             return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -182,7 +213,7 @@ class Dashboard:
         except TooManyError:
             return Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE, headers=_RETRY)
         closing = request.scope.get("state", {}).get(_CLOSING)
-        stream = self._live.stream(me.actor.products, closing)
+        stream = self._live.stream(lambda c: find(c).actor.products, me.actor.products, closing)
         # proxies must not wait for more of it
         headers = {"x-accel-buffering": "no"}
         media_type = "text/event-stream"

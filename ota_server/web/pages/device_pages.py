@@ -2,24 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from ota_client.errors import OtaError
-from ota_client.formats.version import Version
-from ota_server.devices.device_list import DeviceFilter
 from ota_server.devices.inventory import StoredInventory
-from ota_server.errors import InvalidError
 from ota_server.operations import devices, groups, security
 from ota_server.operations.devices import DeviceDetails
 from ota_server.security.exposure import RunningVersion
-from ota_server.web.pages.page import Answer, Drawn, Fields, Page, Visit
+from ota_server.web.pages.device_filters import FILTERS, PHASES, ends_days, silent_spans, wanted_of
+from ota_server.web.pages.page import Answer, Drawn, Page, Visit
 
 _A_PAGE: Final = 50
 _HISTORY: Final = 50
-_FILTERS: Final = ("text", "version", "group", "status", "tag", "phase", "silent")
-PHASES: Final = ("idle", "installed", "trial", "failed")
-SILENT_DAYS: Final = (1, 7, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,35 +33,20 @@ class Slot:
 
 def listed(visit: Visit) -> Answer:
     """A page of devices; the filters are the address."""
-    query = visit.query
+    query, rules = visit.query, visit.house.settings.notifications
     page = devices.listed(visit.desk, wanted_of(visit), after=query.text("after") or None, limit=_A_PAGE)
     named = groups.listed(visit.desk, product=visit.product) if visit.product else ()
     values = {
         "page": page,
         "query": query,
-        "given": {name: query.text(name) for name in _FILTERS},
-        "is_filtered": any(query.text(name) for name in _FILTERS),
+        "given": {name: query.text(name) for name in FILTERS},
+        "is_filtered": any(query.text(name) for name in FILTERS),
         "groups": named,
         "phases": PHASES,
-        "silent_days": SILENT_DAYS,
+        "silent_spans": silent_spans(rules.silent_after_s),
+        "ends_days": ends_days(rules.expiry_warning_days),
     }
     return Drawn("devices", values)
-
-
-def wanted_of(visit: Visit) -> DeviceFilter:
-    """The filter of an address; raises InvalidError for what is none."""
-    query = visit.query
-    version, silent_days = query.text("version"), query.integer("silent", 0)
-    return DeviceFilter(
-        product=visit.product,
-        group=query.text("group") or None if visit.product else None,
-        version=_version(version) if version else None,
-        text=query.text("text") or None,
-        status=query.text("status") or None,
-        tag=query.text("tag") or None,
-        phase=query.text("phase") or None,
-        seen_before=visit.desk.now - timedelta(days=silent_days) if silent_days else None,
-    )
 
 
 def show(visit: Visit) -> Answer:
@@ -80,6 +59,7 @@ def show(visit: Visit) -> Answer:
         "counters": _counters(details),
         "history": devices.history(visit.desk, details.device.device_id, limit=_HISTORY),
         "exposure": _exposure(visit, details),
+        "warn_days": visit.house.settings.notifications.expiry_warning_days,
     }
     return Drawn("device", values)
 
@@ -135,18 +115,6 @@ def _exposure(visit: Visit, details: DeviceDetails) -> RunningVersion | None:
         one for one in running if one.product == found.product and one.version == found.running_version
     )
     return next(mine, None)
-
-
-def _version(text: str) -> Version:
-    try:
-        return Version.parse(text)
-    except ValueError as e:
-        raise InvalidError(f"version: {e}") from e
-
-
-def own_query(query: Fields) -> str:
-    """The filters alone, to come back to them."""
-    return query.encoded(after=None, done=None)
 
 
 PAGES: Final = (

@@ -3,6 +3,8 @@
 from typing import Final
 
 from ota_server.errors import InvalidError, SignInError, UnauthenticatedError
+from ota_server.operations import people
+from ota_server.operations.desk import Desk
 from ota_server.operators import invitation, session, sign_in
 from ota_server.operators.password import SHORTEST
 from ota_server.web.pages.drawing import THEMES
@@ -100,9 +102,17 @@ def _welcome_form(code: str, name: str, error: str = "") -> Drawn:
 
 
 def _end(guest: Guest) -> None:
-    if guest.token:
-        with guest.house.database.begin() as connection:
+    """End the session that the browser shows, if it is one."""
+    house, now = guest.house, guest.house.clock()
+    if not guest.token:
+        return
+    with house.database.begin() as connection:
+        try:
+            me = session.find(connection, guest.token, now, rules=house.rules.sessions)
+        except UnauthenticatedError:
             session.end(connection, guest.token)
+            return
+        people.sign_me_out(Desk(connection, me.actor, now, house.catalog), guest.token)
 
 
 def _own_path(path: str) -> str:

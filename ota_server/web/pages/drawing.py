@@ -54,6 +54,10 @@ class Frame:
         """Whether the visitor may it with all products."""
         return self.me is not None and self.me.actor.may_everywhere(Role(role))
 
+    def is_under(self, *paths: str) -> bool:
+        """Whether the page is one of these, or of something below one."""
+        return any(self.path == one or (one != "/" and self.path.startswith(f"{one}/")) for one in paths)
+
     def to(self, path: str) -> str:
         """A path of ours that keeps the product that is looked at."""
         if not self.product:
@@ -79,6 +83,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "ago": words.ago,
+        "counted": words.counted,
         "moment": words.moment,
         "number": words.number,
         "reason": words.reason,

@@ -1,12 +1,13 @@
 """What changes while somebody looks: one task a process asks the database, while anybody listens.
 
 It sends words alone, such as ``rollout:12``; the browser then fetches what it shows, as its visitor may
-see it.
+see it. Whoever is signed out, disabled or may see other products than before is sent no more (B12).
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,7 +17,7 @@ from ota_server.database.database import Database
 from ota_server.database.events_schema import events
 from ota_server.database.schema import rollout_waves, rollouts
 from ota_server.database.scope import Products
-from ota_server.errors import DatabaseUnavailableError
+from ota_server.errors import DatabaseUnavailableError, UnauthenticatedError
 from ota_server.rollouts.states import OPEN_ROLLOUTS
 
 _log = logging.getLogger(__name__)
@@ -25,20 +26,30 @@ OVERVIEW: Final = "overview"
 ROLLOUTS: Final = "rollouts"
 LISTENERS_MOST: Final = 200
 _LOOK_S: Final = 1.0
+# and so often, whether they may still
+_AUTHORITY_S: Final = 3.0
+# at a time: each takes half a millisecond, in which others wait for the database
+_ASKED_MOST: Final = 50
 _HEARTBEAT_S: Final = 15.0
 _STILL_HERE: Final = b": still here\n\n"
-# a browser connects anew by itself, and its session is looked at again
+# a browser connects anew by itself
 _LONGEST_S: Final = 300.0
 
 # a word, and the product that it is about
 Words = set[tuple[str, str]]
+# the products that a listener sees now; UnauthenticatedError if it is nobody any more
+Authority = Callable[[Connection], Products]
 # of each rollout, whose it is and how it stands
 Marks = Mapping[int, tuple[str, object]]
 
 
 @dataclass(eq=False, slots=True)
 class _Listener:
+    authority: Authority
     products: Products
+    # what it may see was read just before it came
+    asked_s: float = field(default_factory=time.monotonic)
+    is_over: bool = False
     words: set[str] = field(default_factory=set)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -56,29 +67,39 @@ class Live:
     Args:
         database: of the fleet.
         look_s: how often it is asked.
+        authority_s: how often it is asked whether listeners may still listen.
 
     Attributes:
         looked: set once it was; what changes from then on is told.
     """
 
-    def __init__(self, database: Database, *, look_s: float = _LOOK_S) -> None:
+    def __init__(
+        self, database: Database, *, look_s: float = _LOOK_S, authority_s: float = _AUTHORITY_S
+    ) -> None:
         self._database = database
         self._look_s = look_s
+        self._authority_s = authority_s
         self._listeners: set[_Listener] = set()
         self._task: asyncio.Task[None] | None = None
         self.looked = asyncio.Event()
 
     async def stream(
-        self, products: Products, closing: asyncio.Event | None = None, *, longest_s: float = _LONGEST_S
+        self,
+        authority: Authority,
+        products: Products,
+        closing: asyncio.Event | None = None,
+        *,
+        longest_s: float = _LONGEST_S,
     ) -> AsyncIterator[bytes]:
         """Server-sent events for one listener.
 
         Args:
-            products: those that it sees (B10).
+            authority: tells what it sees later.
+            products: those that it sees now (B10).
             closing: set when the server is to stop.
             longest_s: the stream ends then, and the browser comes again.
         """
-        listener = _Listener(products)
+        listener = _Listener(authority, products)
         self._listeners.add(listener)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look())
@@ -89,6 +110,8 @@ class Live:
             quiet_s = 0.0
             while loop.time() < ends_at and not (closing and closing.is_set()):
                 words = await _next(listener, self._look_s)
+                if listener.is_over:
+                    return
                 quiet_s = 0.0 if words else quiet_s + self._look_s
                 if words or quiet_s >= _HEARTBEAT_S:
                     yield words or _STILL_HERE
@@ -101,11 +124,22 @@ class Live:
         if self._task is not None:
             await self._task
 
+    async def _ask_authority(self) -> None:
+        """Look again whether those may listen who were not looked at for a while."""
+        now = time.monotonic()
+        due = [one for one in self._listeners if now - one.asked_s >= self._authority_s]
+        if due:
+            due = sorted(due, key=lambda one: one.asked_s)[:_ASKED_MOST]
+            await self._database.threads.run(_end_others, self._database, due)
+        for listener in due:
+            listener.asked_s = now
+
     async def _look(self) -> None:
         """Ask again and again; ends when nobody listens any more."""
         before: _Look | None = None
         while self._listeners:
             try:
+                await self._ask_authority()
                 now = await self._database.threads.run(_look, self._database, before)
             except DatabaseUnavailableError as e:
                 _log.warning("%s", e)
@@ -139,6 +173,16 @@ async def _next(listener: _Listener, wait_s: float) -> bytes:
     listener.woken.clear()
     words, listener.words = sorted(listener.words), set()
     return f"event: changed\ndata: {' '.join(words)}\n\n".encode()
+
+
+def _end_others(database: Database, listeners: list[_Listener]) -> None:
+    """End those who may listen no more, or see other products: a browser comes again, as it then may."""
+    with database.read() as connection:
+        for listener in listeners:
+            try:
+                listener.is_over = listener.authority(connection) != listener.products
+            except UnauthenticatedError:
+                listener.is_over = True
 
 
 def _look(database: Database, before: _Look | None) -> _Look:

@@ -8,6 +8,7 @@ from typing import Final
 from ota_server.operations import overview
 from ota_server.operations.overview import Overview
 from ota_server.security.history import VersionDay
+from ota_server.web.pages import device_filters
 from ota_server.web.pages.charts import Segment, StackedChart, bar, stacked
 from ota_server.web.pages.page import Answer, Drawn, Page, Visit
 from ota_server.web.pages.rollout_pages import ListedRollout
@@ -53,6 +54,7 @@ def part(visit: Visit) -> Answer:
 
 
 def _live(visit: Visit) -> dict[str, object]:
+    rules = visit.house.settings.notifications
     found = overview.overview(visit.desk, product=visit.product)
     listed = tuple(ListedRollout(one, whole_bar(one)) for one in found.rollouts)
     return {
@@ -61,6 +63,8 @@ def _live(visit: Visit) -> dict[str, object]:
         "exposures": _exposures(found),
         "versions": found.versions[:_VERSIONS_SHOWN],
         "more_versions": max(0, len(found.versions) - _VERSIONS_SHOWN),
+        "silent_after": device_filters.silent_value(rules.silent_after_s),
+        "ends_within": rules.expiry_warning_days,
         "query": visit.query,
     }
 

@@ -1,6 +1,7 @@
 """What is sent: a page as packed HTML, an error as a page, the next page's address."""
 
 import gzip
+from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
@@ -45,9 +46,8 @@ class Reply:
         self._cookies.keep(response, answer.kept)
         return response
 
-    def error(self, request: Request, error: Exception, now: datetime) -> Response:
+    def error(self, request: Request, error: Exception, status: HTTPStatus, frame: Frame) -> Response:
         """Say in one sentence what is wrong; what nobody expected is logged, and not told of."""
-        status = status_for(error)
         is_told = status < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, VerificationError)
         values = {
             "status": status.value,
@@ -55,7 +55,9 @@ class Reply:
             "sentence": str(error) if is_told else "",
             "back": _back(request),
         }
-        frame = self.frame(request, None, (), now)
+        if request.method != "GET":
+            # there is nothing to come back to, from another choice of colours say
+            frame = replace(frame, path="/", query="")
         response = page(request, draw("error", values, frame), status.value)
         if isinstance(error, TooManyError):
             response.headers["retry-after"] = str(error.retry_after_s)

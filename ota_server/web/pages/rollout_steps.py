@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from ota_client.formats.counted import agreed, counted
 from ota_server.rollouts.rollout_view import Rollout
 from ota_server.rollouts.states import ROLLOUT_TRANSITIONS, Event, RolloutState
 
@@ -35,8 +36,13 @@ def steps_of(rollout: Rollout) -> tuple[Step, ...]:
         steps.append(Step("resume", "Resume", _resume_effect(rollout), "primary"))
     bad = sum(wave.bad + wave.silent for wave in rollout.waves)
     if bad and rollout.state is not _S.ABORTED:
+        was = "was" if bad == 1 else "were"
         steps.append(
-            Step("retry", "Try again", f"{bad} that failed, fell back or were silent get it anew.")
+            Step(
+                "retry",
+                "Try again",
+                f"{bad} that failed, fell back or {was} silent {agreed(bad, 'get')} it anew.",
+            )
         )
     if _can(rollout, Event.ABORT):
         steps.append(Step("abort", "Abort…", abort_effect(rollout), "danger", is_final=True))
@@ -46,7 +52,10 @@ def steps_of(rollout: Rollout) -> tuple[Step, ...]:
 def abort_effect(rollout: Rollout) -> str:
     """What an abort does, in numbers."""
     pending = sum(wave.pending for wave in rollout.waves)
-    waiting = f"For good. {_devices(pending)} that wait get nothing"
+    gets = (
+        f"{counted(pending, 'device')} that {agreed(pending, 'wait')} {agreed(pending, 'get')} nothing"
+    )
+    waiting = f"For good. {gets}"
     if not rollout.in_flight:
         return f"{waiting}; nobody is in flight."
     return (
@@ -60,7 +69,8 @@ def _resume_effect(rollout: Rollout) -> str:
     was_halted = rollout.state is _S.HALTED
     seen = " What failed so far no longer counts for the halt condition." if was_halted else ""
     return (
-        f"{_devices(pending)} of the open waves are offered it, {rollout.max_in_flight} at a time.{seen}"
+        f"{counted(pending, 'device')} of the open waves {'is' if pending == 1 else 'are'} offered it, "
+        f"{rollout.max_in_flight} at a time.{seen}"
     )
 
 
@@ -69,10 +79,6 @@ def _in_flight(rollout: Rollout) -> str:
     if not number:
         return "nobody is in flight"
     return f"{number} in flight finish" if number > 1 else "the one in flight finishes"
-
-
-def _devices(number: int) -> str:
-    return f"{number} device{'' if number == 1 else 's'}"
 
 
 def _can(rollout: Rollout, event: Event) -> bool:

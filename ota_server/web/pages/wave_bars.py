@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ota_client.formats.counted import counted
 from ota_server.rollouts.counts import WaveCounts
 from ota_server.rollouts.rollout_view import Rollout
 from ota_server.rollouts.states import OPEN_ROLLOUTS
@@ -50,7 +51,9 @@ def wave_bars(rollout: Rollout) -> tuple[WaveBar, ...]:
 
 def whole_bar(rollout: Rollout) -> WaveBar:
     """All waves together."""
-    return _bar(rollout.waves, rollout.wave, f"{len(rollout.waves)} waves", is_open=rollout.wave > 0)
+    return _bar(
+        rollout.waves, rollout.wave, counted(len(rollout.waves), "wave"), is_open=rollout.wave > 0
+    )
 
 
 def is_live(rollout: Rollout) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from ota_client.formats.counted import counted as in_words
 from ota_server.rollouts.eligibility import Standing
 from ota_server.rollouts.recruiting import BEYOND_THE_WAVES, NOT_IN_THE_GROUP
 
@@ -146,6 +147,11 @@ def size(number: int) -> str:
 def number(value: int) -> str:
     """A count with its thousands apart."""
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def counted(value: int, word: str) -> str:
+    """A count and what is counted: 1 device, 2 devices."""
+    return in_words(value, word, number(value))
 
 
 def source(name: object) -> str:

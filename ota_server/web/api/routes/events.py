@@ -33,7 +33,11 @@ def _following(call: Call[FollowQuery, None]) -> Part:
     if position is None:
         return Part([], str(newest))
     found = notifications.events_behind(
-        call.desk, position, product=given(query.product) or "", kinds=frozenset(query.kind)
+        call.desk,
+        position,
+        product=given(query.product) or "",
+        kinds=frozenset(query.kind),
+        device_id=given(query.device_id) or "",
     )
     behind = found[-1].id if len(found) == _PART else max(newest, position)
     return Part([EventAnswer.told(event) for event in found], str(behind))

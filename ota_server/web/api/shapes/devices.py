@@ -42,7 +42,7 @@ class DevicesExportQuery(Shape, frozen=True):
     status: DeviceStatus | UnsetType = UNSET
     tag: Name | UnsetType = UNSET
     phase: Phase | UnsetType = UNSET
-    # not seen since; those that were never seen are among them
+    # not seen since; one that never was seen counts from its enrolment
     seen_before: Moment | UnsetType = UNSET
 
     def to_filter(self) -> DeviceFilter:

@@ -25,6 +25,7 @@ class FollowQuery(Shape, frozen=True):
 
     kind: Annotated[tuple[EventKind, ...], Meta(max_length=32)] = ()
     product: Name | UnsetType = UNSET
+    device_id: Name | UnsetType = UNSET
     # those behind it; without it those that happen from now on
     position: Position | UnsetType = UNSET
 
