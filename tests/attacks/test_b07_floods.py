@@ -80,6 +80,7 @@ def test_an_address_that_floods_is_told_to_wait_whoever_it_says_it_is(tmp_path):
         assert api.device("cam-2").check_in().status == 200
 
 
+@pytest.mark.system  # waits for it
 def test_a_body_that_does_not_come_is_cut_off_and_holds_up_nobody(api):
     # long enough for the one that sends all, however busy the machine is
     limits = ConnectionLimits(connections_most=100, head_timeout_s=1)
@@ -107,6 +108,7 @@ def test_a_body_that_comes_in_drops_is_read_while_its_time_lasts(api):
         assert asked(port, *pieces).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.walk(3)
 @pytest.mark.parametrize(
     ("sent", "status"),
     [

@@ -60,6 +60,7 @@ def test_a_failure_that_is_allowed_is_an_empty_answer(written):
     assert not written("echo A; exit 1")("get-primary", may_fail=True)
 
 
+@pytest.mark.walk(1)
 @pytest.mark.parametrize("text", ["sleep 600", "sleep 600 & wait", "echo A; exec >&-; sleep 600"])
 def test_a_script_that_hangs_is_ended_with_all_that_it_started(written, text):
     with pytest.raises(BootControlError, match="within 1 s, it did not"):

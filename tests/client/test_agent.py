@@ -172,6 +172,7 @@ def test_a_hook_gets_the_advisories_as_json_and_no_shell(tmp_path, repository):
     assert '"offered_version": "1.1.0"' in seen.read_text()
 
 
+@pytest.mark.walk(2)
 @pytest.mark.parametrize(
     ("command", "said"),
     [

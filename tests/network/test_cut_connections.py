@@ -156,6 +156,7 @@ def restarted(device, fetcher):
     return again
 
 
+@pytest.mark.system  # waits for it
 def test_a_network_that_stays_silent_is_given_up_and_the_next_installation_resumes(
     server, repository, payload, tmp_path, pauses
 ):

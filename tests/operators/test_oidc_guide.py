@@ -153,6 +153,7 @@ def test_nobody_there_is_one_sentence(fetch):
         fetch.get("https://localhost:1/x?code=secret", max_bytes=1000)
 
 
+@pytest.mark.system  # reads the system's authorities
 def test_a_file_without_authorities_is_refused(tmp_path):
     for name in ("none.pem", "empty.pem"):
         (tmp_path / "empty.pem").write_text("")

@@ -9,6 +9,7 @@ from ota_server.web.rates import AddressRate
 NAVIGATION = '<nav aria-label="main">'
 
 
+@pytest.mark.walk(1)
 @pytest.mark.parametrize("path", ["/nowhere", "/devices/nobody", "/devices?silent=x", "/rollouts/999"])
 def test_who_is_signed_in_keeps_the_navigation(signed_in, path):
     shown = signed_in("mia").get(path)

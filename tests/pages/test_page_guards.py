@@ -195,6 +195,7 @@ class _SamePeer:
     certificate_der = NoPeers.certificate_der
 
 
+@pytest.mark.system  # hashes a password for each
 def test_too_many_tries_from_one_address_are_turned_away(fleet):
     house = make_house(fleet, peers=_SamePeer(), sign_ins=AddressRate(3), monotonic=lambda: 1.0)
     browser = Browser(Dashboard(house))

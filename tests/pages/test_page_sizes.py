@@ -3,6 +3,7 @@
 import hashlib
 import re
 
+import pytest
 from support.browser import Browser
 
 from ota_server.web.pages.dashboard import Dashboard
@@ -12,6 +13,7 @@ FIRST_BYTES = 100_000
 LATER_BYTES = 20_000
 
 
+@pytest.mark.system  # `make bench` measures them too
 def test_each_page_is_small(signed_in, pages_of_an_admin):
     browser = signed_in("mia")
     assets = sum(browser.get(file.path).wire_bytes for file in static_files().values())

@@ -59,6 +59,7 @@ def test_a_long_head_is_400(server, line):
     assert answer.startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.walk(1)
 @pytest.mark.parametrize("begun", [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nX: a\r\n"])
 def test_a_head_that_does_not_end_is_cut_off(app, begun):
     with serving(app, replace(LIMITS, head_timeout_s=0.05)) as (port, _), connect(port) as connection:
@@ -66,6 +67,7 @@ def test_a_head_that_does_not_end_is_cut_off(app, begun):
         assert not drain(connection)
 
 
+@pytest.mark.system  # waits for it
 def test_a_second_head_that_does_not_end_is_cut_off_too(app):
     # long enough for the first one, however busy the machine is
     with serving(app, replace(LIMITS, head_timeout_s=1)) as (port, _), connect(port) as connection:

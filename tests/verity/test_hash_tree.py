@@ -72,6 +72,7 @@ def test_a_release_carries_the_root_hash_and_a_deep_verification_recomputes_it(d
     assert report.payload_bytes > 0
 
 
+@pytest.mark.system  # signs a whole release
 def test_the_review_and_the_inspection_show_the_root_hash(desk):
     manifest = desk.add("1.0.0", content=CONTENT, verity=("rootfs",))
     root_hash = manifest.images[0].verity.root_hash
