@@ -16,7 +16,7 @@ from ota_server.rollouts.fallbacks import Fallback
 from ota_server.rollouts.rollout_view import Rollout
 from ota_server.rollouts.states import OPEN_ROLLOUTS
 from ota_server.security import exposure, history
-from ota_server.security.history import VersionDay
+from ota_server.security.history import SeverityDay, VersionDay
 from ota_server.security.severity import rank
 
 _ROLLOUTS_MOST: Final = 50
@@ -111,6 +111,26 @@ def versions_over_time(
     """
     products = _scope(desk, product)
     return tuple(history.versions_over_time(desk.connection, products=products, now=desk.now, days=days))
+
+
+def exposure_over_time(
+    desk: Desk, *, product: str | None = None, days: int = 90
+) -> tuple[SeverityDay, ...]:
+    """How bad what devices ran was on each of the last days, by what is known today; oldest first.
+
+    Args:
+        desk: who asks.
+        product: of this one alone.
+        days: so many.
+
+    Raises:
+        NotFoundError: the actor does not see the product.
+        VerificationError, PublishedFolderError: what is published cannot be believed or read.
+    """
+    products = _scope(desk, product)
+    return history.severity_over_time(
+        desk.connection, desk.catalog, products=products, now=desk.now, days=days
+    )
 
 
 def _scope(desk: Desk, product: str | None) -> Products:

@@ -232,6 +232,12 @@ def running(connection: Connection, products: Products) -> list[tuple[str, Versi
     return [(row.product, version_of(row.version), row.devices) for row in rows]
 
 
+def worst_of(knowledge: Knowledge, product: str, version: Version | None) -> Severity | None:
+    """The severity of a version's worst known weakness."""
+    found = worst_first(knowledge, knowledge.contained(product, version))
+    return found[0].severity if found else None
+
+
 def worst_first(knowledge: Knowledge, ids: tuple[str, ...]) -> tuple[KnownWeakness, ...]:
     """Weaknesses by their ids."""
     found = (knowledge.weaknesses[weakness_id] for weakness_id in ids)

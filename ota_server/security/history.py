@@ -1,19 +1,23 @@
 """How many devices ran what on each day, and so how exposed the fleet was (ADR 0025)."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, select
 
 from ota_server.database.scope import Products, within
 from ota_server.database.security_schema import version_history
-from ota_server.security.exposure import find, running, standing_of
+from ota_server.security.exposure import find, running, standing_of, worst_of
 from ota_server.security.knowledge import Knowledge, Standing, version_of
+from ota_server.security.severity import rank
 
 if TYPE_CHECKING:
     from ota_client.formats.version import Version
+    from ota_client.manifest import Severity
     from ota_server.catalog import Catalog
     from ota_server.security.knowledge import KnownWeakness
 
@@ -44,6 +48,20 @@ class VersionDay:
     day_at: datetime
     product: str
     version: "Version | None"
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityDay:
+    """How many devices ran, at the end of a day, what has so bad a weakness by what is known today.
+
+    Attributes:
+        day_at: its first second, UTC; today's is as it is now.
+        severity: of the worst one; None where none is known.
+    """
+
+    day_at: datetime
+    severity: "Severity | None"
     devices: int
 
 
@@ -89,6 +107,34 @@ def _count(knowledge: Knowledge, weakness: "KnownWeakness", row: VersionDay, cou
         counts[1] += row.devices
     elif standing.is_exposed:
         counts[0] += row.devices
+
+
+def severity_over_time(
+    connection: Connection,
+    catalog: "Catalog",
+    *,
+    products: Products,
+    now: datetime,
+    days: int = 90,
+) -> tuple[SeverityDay, ...]:
+    """How bad what devices ran was on each of the last days: oldest first, then the worst first.
+
+    Raises:
+        VerificationError, PublishedFolderError: as ``exposure.exposed``.
+    """
+    knowledge = Knowledge.of(connection, catalog, products=products)
+    judged = cache(partial(worst_of, knowledge))
+    found: dict[datetime, Counter[Severity | None]] = {}
+    for row in versions_over_time(connection, products=products, now=now, days=days):
+        # as above: nobody can tell any more
+        if row.product in knowledge.products:
+            severity = judged(row.product, row.version)
+            found.setdefault(row.day_at, Counter())[severity] += row.devices
+    return tuple(
+        SeverityDay(day, severity, counts[severity])
+        for day, counts in sorted(found.items())
+        for severity in sorted(counts, key=rank, reverse=True)
+    )
 
 
 def versions_over_time(

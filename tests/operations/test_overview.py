@@ -10,7 +10,7 @@ from ota_client.manifest import Severity
 from ota_client.protocol import ReportState
 from ota_server.devices import fleet_figures
 from ota_server.errors import NotFoundError
-from ota_server.operations.overview import overview, versions_over_time
+from ota_server.operations.overview import exposure_over_time, overview, versions_over_time
 from ota_server.operators.actor import Role
 from ota_server.reports import accept
 from ota_server.rollouts.claim import claim
@@ -84,6 +84,16 @@ def test_versions_over_time_end_with_now(office):
     with office.desk(office.person("alpha-mia", Role.VIEWER)) as desk:
         days = versions_over_time(desk, days=7)
     assert [(str(one.version), one.devices, one.product) for one in days] == [("1.0.0", 2, ALPHA)]
+
+
+def test_exposure_over_time_is_of_the_products_that_one_sees(office):
+    def days(**more):
+        with office.desk(office.person("alpha-mia", Role.VIEWER)) as desk:
+            return [one.devices for one in exposure_over_time(desk, days=7, **more)]
+
+    assert days() == days(product=ALPHA) == [2]
+    with pytest.raises(NotFoundError):
+        days(product="beta")
 
 
 def test_it_asks_as_little_of_a_large_fleet(office):

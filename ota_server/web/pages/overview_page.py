@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from ota_client.errors import OtaError
+from ota_client.manifest import Severity
 from ota_server.operations import overview
 from ota_server.operations.overview import Overview
 from ota_server.security.history import VersionDay
@@ -44,7 +46,11 @@ class Exposures:
 def show(visit: Visit) -> Answer:
     """The whole page."""
     days = overview.versions_over_time(visit.desk, product=visit.product, days=_DAYS)
-    values = {**_live(visit), "chart": chart_of(days, with_product=visit.product is None)}
+    values = {
+        **_live(visit),
+        "chart": chart_of(days, with_product=visit.product is None),
+        "exposure_chart": _exposure_chart(visit),
+    }
     return Drawn("overview", values)
 
 
@@ -69,14 +75,34 @@ def _live(visit: Visit) -> dict[str, object]:
     }
 
 
+def _exposure_chart(visit: Visit) -> StackedChart | None:
+    try:
+        days = overview.exposure_over_time(visit.desk, product=visit.product, days=_DAYS)
+    except OtaError:
+        # the card above says why
+        return None
+    history = {one.day_at: Counter[str]() for one in days}
+    for one in days:
+        history[one.day_at][_word(one.severity)] += one.devices
+    severities = {_word(severity): _css(severity) for severity in (*reversed(Severity), None)}
+    seen = [word for word in severities if any(counts[word] for counts in history.values())]
+    return stacked(history, seen, severities)
+
+
+def _word(severity: Severity | None) -> str:
+    return severity.value if severity else NO_WEAKNESS
+
+
+def _css(severity: Severity | None) -> str:
+    return f"x-{severity.value}" if severity else "f-good"
+
+
 def _exposures(found: Overview) -> Exposures:
-    parts = []
-    for share in found.exposure:
-        word = share.severity.value if share.severity else NO_WEAKNESS
-        css = f"x-{share.severity.value}" if share.severity else "f-good"
-        parts.append(Exposed(word, css, share.devices))
+    parts = tuple(
+        Exposed(_word(share.severity), _css(share.severity), share.devices) for share in found.exposure
+    )
     segments = bar([(part.css, part.devices) for part in parts], sum(part.devices for part in parts))
-    return Exposures(tuple(parts), segments, found.problem)
+    return Exposures(parts, segments, found.problem)
 
 
 def chart_of(days: Iterable[VersionDay], *, with_product: bool) -> StackedChart | None:

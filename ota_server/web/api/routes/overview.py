@@ -9,6 +9,7 @@ from ota_server.web.api.shapes.groups import OfProduct
 from ota_server.web.api.shapes.overview import (
     HealthAnswer,
     OverviewAnswer,
+    SeverityDaysAnswer,
     VersionDaysAnswer,
     VersionsQuery,
 )
@@ -22,6 +23,12 @@ def _versions(call: Call[VersionsQuery, None]) -> VersionDaysAnswer:
     query = call.query
     found = overview.versions_over_time(call.desk, product=given(query.product), days=query.days)
     return VersionDaysAnswer.told({"items": found})
+
+
+def _exposure(call: Call[VersionsQuery, None]) -> SeverityDaysAnswer:
+    query = call.query
+    found = overview.exposure_over_time(call.desk, product=given(query.product), days=query.days)
+    return SeverityDaysAnswer.told({"items": found})
 
 
 def _health(call: Call[None, None]) -> HealthAnswer:
@@ -49,6 +56,16 @@ ROUTES: Final = (
         query=VersionsQuery,
         answer=VersionDaysAnswer,
         do=_versions,
+    ),
+    Route(
+        "GET",
+        f"{PREFIX}/overview/exposure",
+        "show_exposure_over_time",
+        "How exposed the fleet was on each of the last days, by the worst known weakness.",
+        query=VersionsQuery,
+        answer=SeverityDaysAnswer,
+        reads_releases=True,
+        do=_exposure,
     ),
     Route(
         "GET",

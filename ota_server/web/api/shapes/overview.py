@@ -87,6 +87,20 @@ class VersionDaysAnswer(Answer, frozen=True):
     items: list[VersionDayAnswer]
 
 
+class SeverityDayAnswer(Answer, frozen=True):
+    """How many devices ran what has so bad a weakness at the end of a day; null is none known."""
+
+    day_at: Moment
+    severity: str | None
+    devices: int
+
+
+class SeverityDaysAnswer(Answer, frozen=True):
+    """How exposed the fleet was on each day by what is known today, oldest first."""
+
+    items: list[SeverityDayAnswer]
+
+
 class HealthAnswer(Answer, frozen=True):
     """Whether this server can do its work."""
 
