@@ -47,6 +47,9 @@ SUBJECTS: Final[dict[str, Callable[[Setup], Iterator[Finding]]]] = {
 }
 
 
+_OF_THE_DATABASE: Final = (examine_backups, examine_people, examine_deliveries, examine_audit)
+
+
 @dataclass(frozen=True, slots=True)
 class Examined:
     """One subject and what was found."""
@@ -152,6 +155,10 @@ def _read(catalog: Catalog | None) -> tuple[Reading | None, OtaError | None]:
 
 
 def _findings(setup: Setup, look: Callable[[Setup], Iterator[Finding]]) -> Iterator[Finding]:
+    if look in _OF_THE_DATABASE and setup.database_error is not None:
+        # "ok" would be a lie: nobody looked
+        yield note(Code.UNSEEN, "it stands in the database, which cannot be opened", "mend that first")
+        return
     try:
         yield from look(setup)
     except OSError as e:

@@ -9,6 +9,7 @@ from ota_client.doctor.finding import Severity
 from ota_server.authority import new_authority
 from ota_server.database.events_schema import deliveries, subscriptions
 from ota_server.database.operators_schema import api_tokens, audit_entries, operators
+from ota_server.doctor.examination import examine
 from ota_server.doctor.finding import Code
 from ota_server.doctor.setup import Handshake
 
@@ -270,6 +271,13 @@ def unreadable(patient, _quiet):
         raise PermissionError(13, "Permission denied", "/somewhere")
 
     patient.changes = {"disk_use": fail}
+
+
+def test_what_stands_in_a_database_that_cannot_be_opened_is_not_called_well(patient, quiet):
+    foreign_file(patient, quiet)
+    with patient.setup() as setup:
+        said = {one.subject: [found.code for found in one.findings] for one in examine(setup).subjects}
+    assert all(said[name] == [Code.UNSEEN] for name in ("backups", "people", "deliveries", "audit"))
 
 
 # found on a real PostgreSQL: test_doctor_on_postgresql.py
