@@ -12,7 +12,7 @@ from ota_client.cli.group import json_option, report
 from ota_client.cli.invocation import Invocation
 
 if TYPE_CHECKING:
-    from ota_client.doctor.examination import Diagnosis
+    from ota_client.doctor.examination import DeviceDiagnosis
 
 _ERRORS_FOUND: Final = 1
 
@@ -37,7 +37,7 @@ def doctor(invocation: Invocation, *, online: bool, owasp: bool) -> None:
         sys.exit(_ERRORS_FOUND)
 
 
-def _text(diagnosis: "Diagnosis") -> Iterator[str]:
+def _text(diagnosis: "DeviceDiagnosis") -> Iterator[str]:
     for examined in diagnosis.subjects:
         yield f"{examined.subject}: {examined.severity.name.lower()}"
         for finding in sorted(examined.findings, key=lambda finding: -finding.severity):
@@ -45,7 +45,7 @@ def _text(diagnosis: "Diagnosis") -> Iterator[str]:
             yield f"    -> {finding.way_out}"
 
 
-def _owasp(diagnosis: "Diagnosis") -> Iterator[str]:
+def _owasp(diagnosis: "DeviceDiagnosis") -> Iterator[str]:
     from ota_client.doctor.owasp import ITEMS  # noqa: PLC0415 help must start fast
 
     yield "OWASP IoT Top 10:"

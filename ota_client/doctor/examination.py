@@ -1,13 +1,13 @@
 """The whole examination: every subject in turn; one that cannot be looked at says so."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from ota_client.doctor.accounts import examine_accounts
 from ota_client.doctor.boot import examine_boot
 from ota_client.doctor.clock import examine_clock
-from ota_client.doctor.finding import Code, Finding, Severity, note
+from ota_client.doctor.diagnosis import Diagnosis, Examined
+from ota_client.doctor.finding import Code, Finding, note
 from ota_client.doctor.hardening import examine_hardening
 from ota_client.doctor.network import examine_network
 from ota_client.doctor.online import examine_repository, examine_server_online
@@ -41,52 +41,17 @@ ONLINE: Final[dict[str, Callable[[Setup], Iterator[Finding]]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """One subject and what was found."""
+class DeviceDiagnosis(Diagnosis):
+    """All subjects, and where that leaves the device by OWASP's list."""
 
-    subject: str
-    findings: tuple[Finding, ...]
-
-    @property
-    def severity(self) -> Severity:
-        """The worst of its findings."""
-        return max((finding.severity for finding in self.findings), default=Severity.OK)
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """All subjects."""
-
-    subjects: tuple[Examined, ...]
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """All findings, by subject."""
-        return tuple(finding for subject in self.subjects for finding in subject.findings)
-
-    @property
-    def severity(self) -> Severity:
-        """The worst of all."""
-        return max((subject.severity for subject in self.subjects), default=Severity.OK)
+    __slots__ = ()
 
     def to_fields(self) -> dict[str, object]:
         """The diagnosis as JSON fields (docs/reference/doctor.md)."""
-        return {
-            "severity": self.severity.name.lower(),
-            "subjects": [
-                {
-                    "subject": examined.subject,
-                    "severity": examined.severity.name.lower(),
-                    "findings": [finding.to_fields() for finding in examined.findings],
-                }
-                for examined in self.subjects
-            ],
-            "owasp": [item.to_fields(self.findings) for item in ITEMS],
-        }
+        return {**super().to_fields(), "owasp": [item.to_fields(self.findings) for item in ITEMS]}
 
 
-def examine(setup: Setup, *, online: bool = False) -> Diagnosis:
+def examine(setup: Setup, *, online: bool = False) -> DeviceDiagnosis:
     """Examine a device's set-up; reads, and changes nothing.
 
     Args:
@@ -94,7 +59,7 @@ def examine(setup: Setup, *, online: bool = False) -> Diagnosis:
         online: also ask the repository for a file, and the update server whether it knows the device.
     """
     subjects = {**SUBJECTS, **ONLINE} if online else SUBJECTS
-    return Diagnosis(
+    return DeviceDiagnosis(
         tuple(Examined(name, tuple(_findings(setup, look))) for name, look in subjects.items())
     )
 

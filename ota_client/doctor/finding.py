@@ -96,17 +96,18 @@ class Finding:
     """One finding.
 
     Attributes:
+        code: of ``Code``, or of the server's.
         what: what was seen, one sentence.
         way_out: what to do about it.
     """
 
-    code: Code
+    code: StrEnum
     severity: Severity
     what: str
     way_out: str
 
     def to_fields(self) -> dict[str, object]:
-        """The finding as JSON fields (docs/reference/doctor.md)."""
+        """The finding as JSON fields (docs/reference/doctor.md, server-doctor.md)."""
         return {
             "code": self.code.value,
             "severity": self.severity.name.lower(),
@@ -115,16 +116,16 @@ class Finding:
         }
 
 
-def note(code: Code, what: str, way_out: str) -> Finding:
+def note(code: StrEnum, what: str, way_out: str) -> Finding:
     """Something to know; nothing need be done."""
     return Finding(code, Severity.NOTE, what, way_out)
 
 
-def warning(code: Code, what: str, way_out: str) -> Finding:
+def warning(code: StrEnum, what: str, way_out: str) -> Finding:
     """Something that will hurt some day."""
     return Finding(code, Severity.WARNING, what, way_out)
 
 
-def error(code: Code, what: str, way_out: str) -> Finding:
-    """A device like this must not ship."""
+def error(code: StrEnum, what: str, way_out: str) -> Finding:
+    """A device like this must not ship, and a server must not run like this."""
     return Finding(code, Severity.ERROR, what, way_out)

@@ -14,8 +14,8 @@ from ota_server.cli.group import config_option, json_option
 from ota_server.settings import read_unchecked
 
 if TYPE_CHECKING:
+    from ota_client.doctor.diagnosis import Diagnosis
     from ota_server.catalog import Catalog
-    from ota_server.doctor.examination import Diagnosis
     from ota_server.settings import ServerSettings
 
 _ERRORS_FOUND: Final = 1

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from ota_client.doctor.finding import Finding, error
 from ota_client.errors import OtaError
-from ota_server.doctor.finding import Code, Finding, error
+from ota_server.doctor.finding import Code
 from ota_server.doctor.setup import Setup
 from ota_server.journal import audit_chain
 

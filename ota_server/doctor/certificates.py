@@ -8,8 +8,9 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from ota_client.doctor.finding import Finding, error, warning
 from ota_client.formats.counted import counted
-from ota_server.doctor.finding import Code, Finding, error, warning
+from ota_server.doctor.finding import Code
 from ota_server.doctor.setup import Setup
 
 _SOON: Final = timedelta(days=30)

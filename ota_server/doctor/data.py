@@ -8,10 +8,11 @@ from typing import Final
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.engine import make_url
 
+from ota_client.doctor.finding import Finding, error, warning
 from ota_server.backup.mark import last_backup_at
 from ota_server.database.operators_schema import audit_entries
 from ota_server.database.schema import device_seen, devices
-from ota_server.doctor.finding import Code, Finding, error, warning
+from ota_server.doctor.finding import Code
 from ota_server.doctor.setup import Setup
 from ota_server.errors import SchemaError
 

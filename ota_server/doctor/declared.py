@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from ota_client.doctor.finding import Severity
-from ota_server.doctor.finding import Code, Finding, note, warning
+from ota_client.doctor.finding import Finding, Severity, note, warning
+from ota_server.doctor.finding import Code
 from ota_server.doctor.setup import Setup
 from ota_server.settings import ServerSettings
 from ota_server.settings.fleet import IdentitySource

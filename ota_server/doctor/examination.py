@@ -3,12 +3,12 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from ota_client.doctor.finding import Severity
+from ota_client.doctor.diagnosis import Diagnosis, Examined
+from ota_client.doctor.finding import Finding, note
 from ota_client.errors import OtaError
 from ota_server.catalog import Catalog, Reading
 from ota_server.database.opening import opened
@@ -22,7 +22,7 @@ from ota_server.doctor.data import (
 )
 from ota_server.doctor.declared import examine_settings
 from ota_server.doctor.files import examine_files, examine_secrets
-from ota_server.doctor.finding import Code, Finding, note
+from ota_server.doctor.finding import Code
 from ota_server.doctor.online import examine_routes, examine_tls
 from ota_server.doctor.people import examine_deliveries, examine_people
 from ota_server.doctor.published import examine_published
@@ -48,50 +48,6 @@ SUBJECTS: Final[dict[str, Callable[[Setup], Iterator[Finding]]]] = {
 
 
 _OF_THE_DATABASE: Final = (examine_backups, examine_people, examine_deliveries, examine_audit)
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """One subject and what was found."""
-
-    subject: str
-    findings: tuple[Finding, ...]
-
-    @property
-    def severity(self) -> Severity:
-        """The worst of its findings."""
-        return max((finding.severity for finding in self.findings), default=Severity.OK)
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """All subjects."""
-
-    subjects: tuple[Examined, ...]
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """All findings, by subject."""
-        return tuple(finding for subject in self.subjects for finding in subject.findings)
-
-    @property
-    def severity(self) -> Severity:
-        """The worst of all."""
-        return max((subject.severity for subject in self.subjects), default=Severity.OK)
-
-    def to_fields(self) -> dict[str, object]:
-        """The diagnosis as JSON fields (docs/reference/server-doctor.md)."""
-        return {
-            "severity": self.severity.name.lower(),
-            "subjects": [
-                {
-                    "subject": examined.subject,
-                    "severity": examined.severity.name.lower(),
-                    "findings": [finding.to_fields() for finding in examined.findings],
-                }
-                for examined in self.subjects
-            ],
-        }
 
 
 def examine(setup: Setup) -> Diagnosis:

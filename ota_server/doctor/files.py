@@ -9,7 +9,8 @@ from typing import Final
 
 from sqlalchemy.engine import make_url
 
-from ota_server.doctor.finding import Code, Finding, error, note, warning
+from ota_client.doctor.finding import Finding, error, note, warning
+from ota_server.doctor.finding import Code
 from ota_server.doctor.setup import Setup
 from ota_server.operators.secret_box import SecretBox
 

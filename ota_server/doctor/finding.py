@@ -1,9 +1,6 @@
-"""What the doctor finds: a stable code, how bad it is, what was seen, what to do."""
+"""What the server's doctor finds, by stable codes."""
 
-from dataclasses import dataclass
 from enum import StrEnum
-
-from ota_client.doctor.finding import Severity
 
 
 class Code(StrEnum):
@@ -53,42 +50,3 @@ class Code(StrEnum):
     AUDIT_BROKEN = "audit-broken"
     DELIVERY_DEAD = "delivery-dead"
     DELIVERY_STUCK = "delivery-stuck"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One finding.
-
-    Attributes:
-        what: what was seen, one sentence.
-        way_out: what to do about it.
-    """
-
-    code: Code
-    severity: Severity
-    what: str
-    way_out: str
-
-    def to_fields(self) -> dict[str, object]:
-        """The finding as JSON fields (docs/reference/server-doctor.md)."""
-        return {
-            "code": self.code.value,
-            "severity": self.severity.name.lower(),
-            "what": self.what,
-            "what_to_do": self.way_out,
-        }
-
-
-def note(code: Code, what: str, way_out: str) -> Finding:
-    """Something to know; nothing need be done."""
-    return Finding(code, Severity.NOTE, what, way_out)
-
-
-def warning(code: Code, what: str, way_out: str) -> Finding:
-    """Something that will hurt some day."""
-    return Finding(code, Severity.WARNING, what, way_out)
-
-
-def error(code: Code, what: str, way_out: str) -> Finding:
-    """A server must not run like this."""
-    return Finding(code, Severity.ERROR, what, way_out)

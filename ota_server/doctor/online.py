@@ -6,8 +6,9 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ota_client.doctor.finding import Finding, error, note, warning
 from ota_server.doctor.certificates import examine_certificate
-from ota_server.doctor.finding import Code, Finding, error, note, warning
+from ota_server.doctor.finding import Code
 from ota_server.doctor.setup import Handshake, Probe, Setup
 
 _OLD: Final = ("TLSv1", "TLSv1.1")

@@ -6,9 +6,10 @@ from typing import Final
 
 from sqlalchemy import Connection, Select, func, select
 
+from ota_client.doctor.finding import Finding, error, note, warning
 from ota_server.database.events_schema import deliveries, subscriptions
 from ota_server.database.operators_schema import api_tokens, operator_grants, operators
-from ota_server.doctor.finding import Code, Finding, error, note, warning
+from ota_server.doctor.finding import Code
 from ota_server.doctor.setup import Setup
 from ota_server.operators.account import Status
 from ota_server.operators.role import ALL_PRODUCTS, Role

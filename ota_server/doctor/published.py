@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from ota_client.doctor.finding import Finding, error, note, warning
 from ota_client.errors import ConfigError, ExpiredError, OtaError
 from ota_client.formats.counted import counted
-from ota_server.doctor.finding import Code, Finding, error, note, warning
+from ota_server.doctor.finding import Code
 from ota_server.doctor.setup import Setup
 from ota_server.errors import NotPublishedError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ota_client.config import DeviceConfig
 from ota_client.disk.storage import DiskStorage
-from ota_client.doctor.examination import Diagnosis, examine
+from ota_client.doctor.examination import DeviceDiagnosis, examine
 from ota_client.doctor.system import Setup, System
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -104,7 +104,7 @@ class DeviceOnPaper:
         row = f"   0: {address}:{port:04X} 0:0 {state} 0:0 00:0 0 0 0 {inode} 1"
         self.write(f"proc/net/{table}", f"{HEADER}\n{row}\n")
 
-    def examine(self) -> Diagnosis:
+    def examine(self) -> DeviceDiagnosis:
         settings = self.write("ota-client.toml", self.settings)
         return examine(Setup(self.config, settings, self.now, self.user_id, self.system))
 
