@@ -60,7 +60,7 @@ def test_b10_the_stream_of_a_page_tells_of_what_its_visitor_sees(own_house, flee
     async def story():
         dashboard, closing = Dashboard(house), asyncio.Event()
         mia, kai = (Looking(dashboard, token, closing) for token in tokens)
-        await dashboard._live.looked.wait()
+        await asyncio.gather(mia.told("all"), kai.told("all"))
         await asyncio.to_thread(happen)
         await asyncio.gather(mia.told("rollout:5"), mia.told("overview"), kai.told("overview"))
         closing.set()
@@ -69,5 +69,5 @@ def test_b10_the_stream_of_a_page_tells_of_what_its_visitor_sees(own_house, flee
         return mia.words, kai.words
 
     everything, seen = asyncio.run(story())
-    assert everything == {"rollout:5", "rollouts", "overview"}
-    assert seen == {"overview"}
+    assert everything == {"all", "rollout:5", "rollouts", "overview"}
+    assert seen == {"all", "overview"}

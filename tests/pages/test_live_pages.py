@@ -31,6 +31,7 @@ def _pause(house, fleet):
 async def _listening(live, products, closing=None):
     stream = live.stream(lambda _: products, products, closing)
     assert await anext(stream) == NONE_YET
+    assert await _told(stream) == {"all"}
     return stream
 
 
@@ -40,13 +41,27 @@ def test_a_change_of_a_rollout_is_told_to_who_may_see_it(own_house, fleet):
         everybody = await _listening(live, None)
         of_cameras = await _listening(live, frozenset({"camera"}))
         of_meters = await _listening(live, frozenset({"meter"}))
-        await live.looked.wait()
         await asyncio.to_thread(_pause, own_house, fleet)
 
         assert await _told(everybody) >= {"rollout:5", "rollouts"}
         assert await _told(of_cameras) >= {"rollout:5", "rollouts"}
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(_told(of_meters), 0.1)
+
+    asyncio.run(story())
+
+
+def test_what_changes_before_the_first_look_is_fetched_too(own_house, fleet):
+    """A page is drawn, then something changes, then its stream begins."""
+
+    async def story():
+        live = Live(own_house.database, look_s=0.01)
+        first = await _listening(live, None)
+        later = live.stream(lambda _: None, None)
+        assert await anext(later) == NONE_YET
+        await asyncio.to_thread(_pause, own_house, fleet)
+        assert "all" in await _told(later)
+        assert await _told(first) >= {"rollout:5"}
 
     asyncio.run(story())
 
@@ -61,7 +76,6 @@ def test_an_event_renews_the_overview(own_house, fleet):
     async def story():
         live = Live(own_house.database, look_s=0.01)
         stream = await _listening(live, frozenset({"meter"}))
-        await live.looked.wait()
         await asyncio.to_thread(happen)
         assert await _told(stream) == {"overview"}
 
@@ -82,7 +96,8 @@ def test_a_stream_ends_after_a_while(own_house):
     async def story():
         live = Live(own_house.database, look_s=0.01)
         stream = live.stream(lambda _: None, None, longest_s=0.05)
-        assert [message async for message in stream] == [NONE_YET]
+        told = [message async for message in stream]
+        assert told[0] == NONE_YET
 
     asyncio.run(asyncio.wait_for(story(), 5))
 
@@ -119,7 +134,7 @@ def test_b12_a_stream_ends_within_seconds_when_its_right_ends(own_house, fleet, 
         with own_house.database.read() as connection:
             stream = live.stream(sees, sees(connection))
         assert await anext(stream) == NONE_YET
-        await live.looked.wait()
+        assert await _told(stream) == {"all"}
         await asyncio.to_thread(change)
         assert [message async for message in stream] == []
         # others go on
@@ -133,7 +148,6 @@ def test_nobody_asks_the_database_when_nobody_listens(own_house):
     async def story():
         live = Live(own_house.database, look_s=0.01)
         stream = await _listening(live, None)
-        await live.looked.wait()
         await stream.aclose()
         await asyncio.wait_for(live.rest(), 5)
 

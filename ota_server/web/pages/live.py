@@ -1,7 +1,8 @@
 """What changes while somebody looks: one task a process asks the database, while anybody listens.
 
-It sends words alone, such as ``rollout:12``; the browser then fetches what it shows, as its visitor may
-see it. Whoever is signed out, disabled or may see other products than before is sent no more (B12).
+It sends words alone, such as ``rollout:12``, and ``all`` to who has just come; the browser then fetches
+what it shows, as its visitor may see it. Whoever is signed out, disabled or may see other products than
+before is sent no more (B12).
 """
 
 import asyncio
@@ -22,6 +23,8 @@ from ota_server.rollouts.states import OPEN_ROLLOUTS
 
 _log = logging.getLogger(__name__)
 
+# said once, when what changes from then on is told: a page may have changed since it was drawn
+ALL: Final = "all"
 OVERVIEW: Final = "overview"
 ROLLOUTS: Final = "rollouts"
 LISTENERS_MOST: Final = 200
@@ -50,7 +53,7 @@ class _Listener:
     # what it may see was read just before it came
     asked_s: float = field(default_factory=time.monotonic)
     is_over: bool = False
-    words: set[str] = field(default_factory=set)
+    words: set[str] = field(default_factory=lambda: {ALL})
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def tell(self, words: Words) -> None:
@@ -68,9 +71,6 @@ class Live:
         database: of the fleet.
         look_s: how often it is asked.
         authority_s: how often it is asked whether listeners may still listen.
-
-    Attributes:
-        looked: set once it was; what changes from then on is told.
     """
 
     def __init__(
@@ -81,7 +81,6 @@ class Live:
         self._authority_s = authority_s
         self._listeners: set[_Listener] = set()
         self._task: asyncio.Task[None] | None = None
-        self.looked = asyncio.Event()
 
     async def stream(
         self,
@@ -140,14 +139,15 @@ class Live:
         while self._listeners:
             try:
                 await self._ask_authority()
+                # who comes while it looks is told by the next look: what it then has drawn may be older
+                present = tuple(self._listeners)
                 now = await self._database.threads.run(_look, self._database, before)
             except DatabaseUnavailableError as e:
                 _log.warning("%s", e)
             else:
-                for listener in self._listeners:
+                for listener in present:
                     listener.tell(now.words)
                 before = now
-                self.looked.set()
             await asyncio.sleep(self._look_s)
 
 

@@ -2,21 +2,13 @@
 "use strict";
 
 // A part of a page that may change carries data-live="rollout:12 overview": words that the server says on /live.
-// htmx then fetches the part's own hx-get, and morphs it in, so that focus stays where it is.
+// htmx then fetches the part's own hx-get, and morphs it in, so that focus stays where it is. Each stream begins
+// with "all": the page may have changed after it was drawn, while nobody listened yet.
 function listen() {
   if (!document.querySelector("[data-live]")) return;
   const stream = new EventSource("/live");
-  let was_lost = false;
   stream.addEventListener("changed", (event) => {
     refresh(new Set(event.data.split(" ")));
-  });
-  stream.addEventListener("error", () => {
-    was_lost = true;
-  });
-  stream.addEventListener("open", () => {
-    // what changed while nobody listened
-    if (was_lost) refresh(null);
-    was_lost = false;
   });
   // a page that is left must not hold one of the browser's few connections
   window.addEventListener("pagehide", () => stream.close());
@@ -28,7 +20,7 @@ function listen() {
 function refresh(words) {
   for (const part of document.querySelectorAll("[data-live]")) {
     const its = part.dataset.live.split(" ");
-    if (words === null || its.some((word) => words.has(word))) htmx.trigger(part, "live");
+    if (words.has("all") || its.some((word) => words.has(word))) htmx.trigger(part, "live");
   }
 }
 
@@ -57,4 +49,5 @@ for (const button of document.querySelectorAll("[data-copies]")) {
 // on a phone the navigation is a strip: where one is must be in sight
 document.querySelector(".side [aria-current='page']")?.scrollIntoView({ block: "nearest", inline: "center" });
 
-listen();
+// htmx is set up by then
+document.addEventListener("DOMContentLoaded", listen);
