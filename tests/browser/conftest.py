@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from playwright.sync_api import sync_playwright
-from running_dashboard import key_pin, put_demo_fleet, running_dashboard
+from running_dashboard import key_pin, running_dashboard
+from support.showroom import put_demo_fleet
 from watched_page import CHROMIUM, launch, person
 
 from ota_server.cli import main

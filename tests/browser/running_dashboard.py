@@ -14,8 +14,6 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import update
-from support.demo_fleet import DemoFleet
-from support.demo_releases import write
 
 from ota_server.database.database import Database
 from ota_server.database.operators_schema import operators
@@ -97,17 +95,6 @@ def running_dashboard(folder: Path, environment: Mapping[str, str]):
         process.terminate()
         process.wait()
         process.stdout.close()
-
-
-def put_demo_fleet(folder: Path, now: datetime) -> DemoFleet:
-    """Give a folder that ``ota-server init`` made the demo's releases, fleet and history."""
-    database = Database(f"sqlite:///{folder}/fleet.db")
-    try:
-        fleet = DemoFleet(database, now).make()
-    finally:
-        database.close()
-    write(fleet.repository, folder / "published")
-    return fleet
 
 
 def key_pin(certificate: Path) -> str:

@@ -11,10 +11,11 @@ from random import Random
 
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from running_dashboard import RunningDashboard, put_demo_fleet
+from running_dashboard import RunningDashboard
 from securesystemslib.signer import CryptoSigner
 from support import memory_repository
 from support.people import PASSWORD, quick_passwords
+from support.showroom import put_demo_fleet
 
 from ota_server.checkin.check_in import Pace
 from ota_server.checkin.opening import lookup_for

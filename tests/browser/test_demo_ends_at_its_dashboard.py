@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PASSWORD = "a demo that nobody forgets"
 
 SERVES = r"\n  (\S+ serve --config (\S+)/ota-server.toml)\n"
-LINK = r"\n  https://localhost:8443(/welcome\?code=\S+)\n"
+LINK = r"\n  https://localhost:\d+(/welcome\?code=\S+)\n"
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,12 @@ def played(tmp_path_factory):
     return done.stdout
 
 
-def test_the_link_of_the_demo_leads_to_its_fleet(played, playwright):
-    command, link = re.search(SERVES, played), re.search(LINK, played)
+@pytest.mark.parametrize("number", [0, 1], ids=["own", "showroom"])
+def test_the_link_of_the_demo_leads_to_its_fleet(played, playwright, number):
+    command, folder = re.findall(SERVES, played)[number]
     # another server may have the port
     process = subprocess.Popen(
-        command[1].split(),
+        command.split(),
         env={**os.environ, "OTA_SERVER_PORT": "0"},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -42,23 +43,34 @@ def test_the_link_of_the_demo_leads_to_its_fleet(played, playwright):
         ready = process.stdout.readline()
         assert ready.startswith("ready: "), played
         url = ready.removeprefix("ready: ").strip().replace("127.0.0.1", "localhost")
-        look(launch(playwright, key_pin(Path(command[2], "server.pem"))), url, link[1])
+        browser, link = launch(playwright, key_pin(Path(folder, "server.pem"))), re.findall(LINK, played)
+        with person(browser, url) as visitor:
+            (look_at_the_demo, look_at_the_showroom)[number](come_in(visitor, link[number]))
+        browser.close()
     finally:
         process.terminate()
         process.wait()
         process.stdout.close()
 
 
-def look(browser, url, link):
-    with person(browser, url) as visitor:
-        page = visitor.open(link)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_label("The same again").fill(PASSWORD)
-        page.get_by_role("button", name="Set the password").click()
-        expect(page.get_by_role("heading", name="Fell back lately")).to_be_visible()
-        expect(page.locator("a.tile", has_text="devices").first).to_contain_text("50")
-        page.get_by_role("link", name="to-1.4.0").first.click()
-        expect(page.locator("main .head .badge").first).to_have_text("halted")
-        page.goto("/rollouts")
-        expect(page.get_by_role("row", name="to-1.4.1")).to_contain_text("finished")
-    browser.close()
+def come_in(visitor, link):
+    page = visitor.open(link)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("The same again").fill(PASSWORD)
+    page.get_by_role("button", name="Set the password").click()
+    expect(page.get_by_role("heading", name="Fell back lately")).to_be_visible()
+    return page
+
+
+def look_at_the_demo(page):
+    expect(page.locator("a.tile", has_text="devices").first).to_contain_text("50")
+    page.get_by_role("link", name="to-1.4.0").first.click()
+    expect(page.locator("main .head .badge").first).to_have_text("halted")
+    page.goto("/rollouts")
+    expect(page.get_by_role("row", name="to-1.4.1")).to_contain_text("finished")
+
+
+def look_at_the_showroom(page):
+    expect(page.locator("a.tile", has_text="devices").first).to_contain_text("200")
+    for chart in ("How many devices ran which version", "How many devices ran what has how bad"):
+        expect(page.get_by_role("img", name=chart)).to_be_visible()

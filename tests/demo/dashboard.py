@@ -4,14 +4,18 @@ import os
 import shutil
 import signal
 import ssl
+import sys
 import urllib.request
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from stage import Stage, StepFailedError, program
 
 OPERATOR = "admin"
-# what a demo leaves behind if nobody named a folder: the server, without images and devices
+# beside the demo's own server, which has the one that `ota-server init` takes
+_SHOWROOM_PORT = 8444
+# what a demo leaves behind if nobody named a folder: the servers, without images and devices
 LEFT = Path(__file__).parents[2] / "build" / "demo"
 
 
@@ -63,30 +67,44 @@ class Dashboard:
             print()
 
     def leave(self, folder: Path) -> "Dashboard":
-        """Move what the server needs, to be served again."""
+        """Move what the server needs to another folder, to be served again."""
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         # a link to the link that `ota-sign publish` swaps: what they lead to is wanted
         link = self.server / "published"
-        published = link.resolve()
-        link.unlink()
-        moved = folder / "server"
-        shutil.move(self.server, moved)
-        shutil.move(published, moved / "published")
-        return Dashboard(self.stage, self.address, moved)
+        published = link.resolve() if link.is_symlink() else None
+        if published:
+            link.unlink()
+        shutil.move(self.server, folder)
+        if published:
+            shutil.move(published, folder / "published")
+        return Dashboard(self.stage, self.address, folder)
 
-    def print_way_in(self) -> None:
+    def print_way_in(self, what: str) -> None:
         """Say how to serve it again, and the link by which somebody comes in."""
         link = self.link()
-        print("\nThe dashboard, with all this in it. Serve it, then choose a password here, once:")
+        print(f"\n{what} Serve it, then choose a password here, once:")
         print(f"  {program('ota-server')} serve --config {self.server}/ota-server.toml")
         print(f"  {link}")
         self._warn()
-        if "DEMO_STAY" not in os.environ:
-            print("`make demo DEMO_STAY=1` serves it right away, until Ctrl-C.")
 
     def _warn(self) -> None:
         print(f"Your browser does not know {self.server}/ca.pem, and will say so.", flush=True)
+
+
+def furnish_showroom(stage: Stage, folder: Path) -> str:
+    """Make a server with a made-up fleet that has weeks behind it: the demo's own is minutes old."""
+    stage.run("ota-server", "init", folder, "--port", _SHOWROOM_PORT)
+    # tests/, where the fleet is that the pictures in the documentation show
+    sys.path.append(str(Path(__file__).parents[1]))
+    from support.showroom import put_demo_fleet
+
+    # what it tells of today is in the past for the server
+    fleet = put_demo_fleet(folder, datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1))
+    return (
+        f"{fleet.size} made-up devices with two months behind them: rollouts that finished, halted and "
+        "wait for approval,\nwho fell back, advisories, and how exposed the fleet was on each day"
+    )
 
 
 def is_asked_to_stay() -> bool:

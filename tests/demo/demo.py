@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from dashboard import LEFT, Dashboard, is_asked_to_stay
+from dashboard import LEFT, Dashboard, furnish_showroom, is_asked_to_stay
 from fleet import AT_ONCE, BAD, DEVICES, MENDED, SimulatedFleet, small_image
 from stage import IMAGE_BYTES, Stage, StepFailedError, firmware, next_firmware
 
@@ -185,10 +185,18 @@ class Demo:
     def open_dashboard(self) -> str:
         return self.dashboard.answer()
 
+    def furnish_showroom(self) -> str:
+        return furnish_showroom(self.stage, self.folder / "showroom")
+
     @property
     def dashboard(self) -> Dashboard:
         """The pages of the server that the whole demo was about."""
         return Dashboard(self.stage, self.address, self.folder / "server")
+
+    @property
+    def showroom(self) -> Dashboard:
+        """Those of a fleet with a longer past."""
+        return Dashboard(self.stage, "", self.folder / "showroom")
 
     # what the steps share
 
@@ -268,6 +276,7 @@ STEPS: list[tuple[str, Callable[[Demo], str]]] = [
     (f"Publish {MENDED}, mended, and roll it out:", Demo.roll_out_mended),
     ("What the devices saw:", Demo.ask_the_fleet),
     ("The server shows it all to people:", Demo.open_dashboard),
+    ("A second server has a fleet with a longer past, to look around in:", Demo.furnish_showroom),
 ]
 TITLES = {1: "The way of a release", 8: "The attack lab", 15: "The fleet", 19: "The dashboard"}
 
@@ -300,8 +309,13 @@ def _play(folder: Path, options: argparse.Namespace) -> int:
         return 1
     if options.keep:
         _print_next(folder)
-    kept = demo.dashboard if options.keep else demo.dashboard.leave(LEFT)
-    kept.print_way_in()
+    dashboard, showroom = demo.dashboard, demo.showroom
+    if not options.keep:
+        dashboard, showroom = dashboard.leave(LEFT / "server"), showroom.leave(LEFT / "showroom")
+    dashboard.print_way_in("The dashboard, with all this in it.")
+    showroom.print_way_in("The same of the made-up fleet with two months behind it.")
+    if not is_asked_to_stay():
+        print("\n`make demo DEMO_STAY=1` serves the first right away, until Ctrl-C.")
     return 0
 
 

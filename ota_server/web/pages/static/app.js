@@ -10,8 +10,9 @@ function listen() {
   stream.addEventListener("changed", (event) => {
     refresh(new Set(event.data.split(" ")));
   });
-  // a page that is left must not hold one of the browser's few connections
+  // a page that is left must not hold one of the browser's few connections, nor ask for parts after a sign-out
   window.addEventListener("pagehide", () => stream.close());
+  document.addEventListener("submit", () => stream.close());
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();
   });
