@@ -41,6 +41,17 @@ class Desk:
         """Whether the actor may learn that there is such a product."""
         return self.actor.role_for(product) is not None
 
+    def scope(self, product: str | None) -> Products:
+        """One product, or all that the actor sees.
+
+        Raises:
+            NotFoundError: the actor must not even learn that the product is there (B10).
+        """
+        if product is None:
+            return self.products
+        self.need(Role.VIEWER, product)
+        return frozenset({product})
+
     def need(self, role: Role, product: str) -> None:
         """Refuse what the actor may not do with a product.
 

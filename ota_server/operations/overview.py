@@ -1,22 +1,23 @@
 """The fleet at a glance: from counters alone, so that it costs the same for any fleet."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from ota_client.errors import OtaError
 from ota_client.formats.version import Version
 from ota_client.manifest import Severity
-from ota_server.database.scope import Products
 from ota_server.devices import fleet_figures, version_counts
-from ota_server.devices.query_fields import parsed_version
 from ota_server.operations.desk import Desk
-from ota_server.operators.actor import Role
 from ota_server.rollouts import fallbacks, rollout_view
 from ota_server.rollouts.fallbacks import Fallback
 from ota_server.rollouts.rollout_view import Rollout
 from ota_server.rollouts.states import OPEN_ROLLOUTS
-from ota_server.security import exposure, history
+from ota_server.security import history
+from ota_server.security.exposure import worst_of
 from ota_server.security.history import SeverityDay, VersionDay
+from ota_server.security.knowledge import Knowledge, version_of
 from ota_server.security.severity import rank
 
 _ROLLOUTS_MOST: Final = 50
@@ -41,6 +42,18 @@ class SeverityShare:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """The last days, oldest first, and now.
+
+    Attributes:
+        exposure: by what is known today; empty where that is not known.
+    """
+
+    versions: tuple[VersionDay, ...]
+    exposure: tuple[SeverityDay, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """The fleet, or one product of it.
 
@@ -53,6 +66,7 @@ class Overview:
         problem: why the exposure is not known: what is published cannot be read or believed.
         silent: how many devices had not come for long when a server looked last; None before.
         expiring: how many devices' certificates ended soon then; None before.
+        past: how it was on the days before; None if it was not asked for.
     """
 
     devices: int
@@ -63,27 +77,39 @@ class Overview:
     problem: str
     silent: int | None
     expiring: int | None
+    past: Past | None = None
 
 
-def overview(desk: Desk, *, product: str | None = None) -> Overview:
+def overview(desk: Desk, *, product: str | None = None, days: int | None = None) -> Overview:
     """The fleet as the actor sees it.
 
     Args:
         desk: who asks.
         product: of this one alone.
+        days: with so many of the past.
 
     Raises:
         NotFoundError: the actor does not see the product.
     """
-    products = _scope(desk, product)
+    products = desk.scope(product)
     counted = version_counts.counted(desk.connection, products=products)
-    shares = [RunningShare(name, _version(text), number) for (name, text), number in counted.items()]
+    shares = [RunningShare(name, version_of(text), number) for (name, text), number in counted.items()]
     rollouts = rollout_view.listed(
         desk.connection, products=products, states=OPEN_ROLLOUTS, limit=_ROLLOUTS_MOST
     )
     fell_back = fallbacks.newest(desk.connection, products=products, now=desk.now, limit=_FALLBACKS_MOST)
     figures = fleet_figures.read(desk.connection, products=products)
-    exposed, problem = _exposure(desk, products)
+    ran = versions_over_time(desk, product=product, days=days) if days else ()
+    exposed: tuple[SeverityShare, ...] = ()
+    was_exposed: tuple[SeverityDay, ...] = ()
+    problem = ""
+    try:
+        knowledge = Knowledge.of(desk.connection, desk.catalog, products=products)
+    except OtaError as e:
+        problem = str(e)
+    else:
+        exposed = _severities(knowledge, shares)
+        was_exposed = history.severity_over_time(knowledge, ran)
     return Overview(
         devices=sum(counted.values()),
         versions=tuple(sorted(shares, key=lambda share: -share.devices)),
@@ -93,6 +119,7 @@ def overview(desk: Desk, *, product: str | None = None) -> Overview:
         problem=problem,
         silent=figures.silent if figures else None,
         expiring=figures.expiring if figures else None,
+        past=Past(ran, was_exposed) if days else None,
     )
 
 
@@ -109,7 +136,7 @@ def versions_over_time(
     Raises:
         NotFoundError: the actor does not see the product.
     """
-    products = _scope(desk, product)
+    products = desk.scope(product)
     return tuple(history.versions_over_time(desk.connection, products=products, now=desk.now, days=days))
 
 
@@ -127,30 +154,16 @@ def exposure_over_time(
         NotFoundError: the actor does not see the product.
         VerificationError, PublishedFolderError: what is published cannot be believed or read.
     """
-    products = _scope(desk, product)
-    return history.severity_over_time(
-        desk.connection, desk.catalog, products=products, now=desk.now, days=days
-    )
+    products = desk.scope(product)
+    knowledge = Knowledge.of(desk.connection, desk.catalog, products=products)
+    ran = history.versions_over_time(desk.connection, products=products, now=desk.now, days=days)
+    return history.severity_over_time(knowledge, ran)
 
 
-def _scope(desk: Desk, product: str | None) -> Products:
-    if product is None:
-        return desk.products
-    desk.need(Role.VIEWER, product)
-    return frozenset({product})
-
-
-def _exposure(desk: Desk, products: Products) -> tuple[tuple[SeverityShare, ...], str]:
-    try:
-        running = exposure.by_version(desk.connection, desk.catalog, products=products)
-    except OtaError as e:
-        return (), str(e)
-    counts: dict[Severity | None, int] = {}
-    for one in running:
-        counts[one.severity] = counts.get(one.severity, 0) + one.devices
-    worst_first = sorted(counts.items(), key=lambda item: -rank(item[0]))
-    return tuple(SeverityShare(severity, number) for severity, number in worst_first), ""
-
-
-def _version(text: str) -> Version | None:
-    return parsed_version(text) if text else None
+def _severities(knowledge: Knowledge, shares: Iterable[RunningShare]) -> tuple[SeverityShare, ...]:
+    counts = Counter[Severity | None]()
+    for share in shares:
+        if share.devices:
+            counts[worst_of(knowledge, share.product, share.version)] += share.devices
+    worst_first = sorted(counts, key=rank, reverse=True)
+    return tuple(SeverityShare(severity, counts[severity]) for severity in worst_first)

@@ -39,13 +39,8 @@ class ListedWeakness:
 
     def to_fields(self) -> dict[str, object]:
         """The weakness as JSON fields (docs/reference/ota-server.md)."""
-        severity = self.weakness.severity
         return {
-            "advisory": self.weakness.id,
-            "severity": None if severity is None else severity.value,
-            "summary": self.weakness.summary,
-            "action": self.weakness.action,
-            "sources": [source.value for source in self.weakness.sources],
+            **self.weakness.advisory_fields(),
             "products": list(self.products),
             "devices": self.devices,
             "unknown": self.unknown,
@@ -124,9 +119,18 @@ def exposed_over_time(desk: Desk, weakness_id: str, *, days: int = 90) -> tuple[
     )
 
 
-def running(desk: Desk) -> tuple[RunningVersion, ...]:
-    """What each version that runs somewhere still contains; for a viewer."""
-    return exposure.by_version(desk.connection, desk.catalog, products=desk.products)
+def running(desk: Desk, *, product: str | None = None) -> tuple[RunningVersion, ...]:
+    """What each version that runs somewhere still contains; for a viewer.
+
+    Args:
+        desk: who asks.
+        product: of this one alone.
+
+    Raises:
+        NotFoundError: the actor does not see the product.
+    """
+    products = desk.scope(product)
+    return exposure.by_version(desk.connection, desk.catalog, products=products)
 
 
 def release(desk: Desk, product: str, version: Version) -> ReleaseSecurity:

@@ -70,13 +70,8 @@ class Exposure:
 
     def to_fields(self) -> dict[str, object]:
         """The exposure as JSON fields (docs/reference/ota-server.md)."""
-        severity = self.weakness.severity
         return {
-            "advisory": self.weakness.id,
-            "severity": None if severity is None else severity.value,
-            "summary": self.weakness.summary,
-            "action": self.weakness.action,
-            "sources": [source.value for source in self.weakness.sources],
+            **self.weakness.advisory_fields(),
             "fixed_in": {product: list(map(str, found)) for product, found in self.fixed_in.items()},
             "versions": [one.to_fields() for one in self.versions],
             "devices": self.devices,

@@ -1,7 +1,7 @@
 """How many devices ran what on each day, and so how exposed the fleet was (ADR 0025)."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -109,23 +109,11 @@ def _count(knowledge: Knowledge, weakness: "KnownWeakness", row: VersionDay, cou
         counts[0] += row.devices
 
 
-def severity_over_time(
-    connection: Connection,
-    catalog: "Catalog",
-    *,
-    products: Products,
-    now: datetime,
-    days: int = 90,
-) -> tuple[SeverityDay, ...]:
-    """How bad what devices ran was on each of the last days: oldest first, then the worst first.
-
-    Raises:
-        VerificationError, PublishedFolderError: as ``exposure.exposed``.
-    """
-    knowledge = Knowledge.of(connection, catalog, products=products)
+def severity_over_time(knowledge: Knowledge, days: Iterable[VersionDay]) -> tuple[SeverityDay, ...]:
+    """How bad what devices ran was on each day: oldest first, then the worst first."""
     judged = cache(partial(worst_of, knowledge))
     found: dict[datetime, Counter[Severity | None]] = {}
-    for row in versions_over_time(connection, products=products, now=now, days=days):
+    for row in days:
         # as above: nobody can tell any more
         if row.product in knowledge.products:
             severity = judged(row.product, row.version)

@@ -66,6 +66,16 @@ class KnownWeakness:
     action: str
     sources: tuple[Source, ...]
 
+    def advisory_fields(self) -> dict[str, object]:
+        """What each report on it begins with, as JSON fields (docs/reference/ota-server.md)."""
+        return {
+            "advisory": self.id,
+            "severity": None if self.severity is None else self.severity.value,
+            "summary": self.summary,
+            "action": self.action,
+            "sources": [source.value for source in self.sources],
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class _Product:

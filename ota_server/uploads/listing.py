@@ -1,7 +1,6 @@
 """What an upload is made of: names, sizes and hashes, as the publisher lists them at its begin."""
 
 import hashlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
@@ -13,7 +12,6 @@ from ota_server.files.name import parts_of
 LIST_MOST_BYTES: Final = 8 * 1024 * 1024
 FILES_MOST: Final = 20_000
 _FILE_MOST_BYTES: Final = 2**50
-_ID: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -102,14 +100,3 @@ class UploadList:
     def id(self) -> str:
         """The upload's name: the same list is the same upload, so a begin may be repeated."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
-
-
-def check_id(text: str) -> str:
-    """Take an upload's id, or a file's sha256, from an address.
-
-    Raises:
-        InvalidError: it is none.
-    """
-    if not _ID.fullmatch(text):
-        raise InvalidError("expected 64 hexadecimal digits in lower case, got something else")
-    return text

@@ -9,6 +9,7 @@ from ota_server.database.security_schema import version_history
 from ota_server.devices import version_counts
 from ota_server.security.daily import write_history
 from ota_server.security.history import exposed_over_time, severity_over_time, versions_over_time
+from ota_server.security.knowledge import Knowledge
 
 LINE = Listed(camera={"1.0.0": None, "1.1.0": "1.1.0"})
 DAY = timedelta(days=1)
@@ -60,12 +61,17 @@ def test_the_exposure_of_each_day_falls_as_devices_update(fleet):
     assert days(fleet, NOW + DAY) == [(2, 3, 3), (1, 2, 3), (0, 1, 3)]
 
 
+def judged(connection, catalog):
+    knowledge = Knowledge.of(connection, catalog, products=None)
+    return severity_over_time(knowledge, versions_over_time(connection, products=None, now=NOW + DAY))
+
+
 def test_how_bad_it_was_is_judged_by_what_is_known_today(fleet):
     fleet.run("1.0.0", "1.0.0", "1.0.0")
     write(fleet, NOW)
     update(fleet, "cam-0", "1.1.0")
     with fleet.database.read() as connection:
-        found = severity_over_time(connection, LINE, products=None, now=NOW + DAY)
+        found = judged(connection, LINE)
     (worst,) = {one.severity for one in found} - {None}
     assert [((NOW + DAY - one.day_at).days, one.severity, one.devices) for one in found] == [
         (2, worst, 3),
@@ -81,7 +87,7 @@ def test_a_product_that_is_no_more_is_not_judged(fleet):
     with fleet.database.begin() as connection:
         version_counts.gone(connection, "camera", "1.0.0")
     with fleet.database.read() as connection:
-        assert severity_over_time(connection, Listed(), products=None, now=NOW + DAY) == ()
+        assert judged(connection, Listed()) == ()
 
 
 def test_a_day_on_which_no_server_ran_is_as_the_one_before(fleet):

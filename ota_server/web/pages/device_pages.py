@@ -108,13 +108,10 @@ def _exposure(visit: Visit, details: DeviceDetails) -> RunningVersion | None:
     """What the running version still contains; None where nobody can tell."""
     found = details.device
     try:
-        running = security.running(visit.desk)
+        running = security.running(visit.desk, product=found.product)
     except OtaError:
         return None
-    mine = (
-        one for one in running if one.product == found.product and one.version == found.running_version
-    )
-    return next(mine, None)
+    return next((one for one in running if one.version == found.running_version), None)
 
 
 PAGES: Final = (

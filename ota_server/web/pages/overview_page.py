@@ -1,15 +1,14 @@
 """The overview: what wants attention first, then what moves, then how it was."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ota_client.errors import OtaError
 from ota_client.manifest import Severity
 from ota_server.operations import overview
-from ota_server.operations.overview import Overview
-from ota_server.security.history import VersionDay
+from ota_server.operations.overview import Overview, Past
+from ota_server.security.history import SeverityDay, VersionDay
 from ota_server.web.pages import device_filters
 from ota_server.web.pages.charts import Segment, StackedChart, bar, stacked
 from ota_server.web.pages.page import Answer, Drawn, Page, Visit
@@ -45,23 +44,25 @@ class Exposures:
 
 def show(visit: Visit) -> Answer:
     """The whole page."""
-    days = overview.versions_over_time(visit.desk, product=visit.product, days=_DAYS)
+    found = overview.overview(visit.desk, product=visit.product, days=_DAYS)
+    past = found.past or Past((), ())
     values = {
-        **_live(visit),
-        "chart": chart_of(days, with_product=visit.product is None),
-        "exposure_chart": _exposure_chart(visit),
+        **_live(visit, found),
+        "chart": chart_of(past.versions, with_product=visit.product is None),
+        "exposure_chart": _exposure_chart(past.exposure),
     }
     return Drawn("overview", values)
 
 
 def part(visit: Visit) -> Answer:
     """What of it is live."""
-    return Drawn("parts/overview_live", _live(visit))
+    return Drawn(
+        "parts/overview_live", _live(visit, overview.overview(visit.desk, product=visit.product))
+    )
 
 
-def _live(visit: Visit) -> dict[str, object]:
+def _live(visit: Visit, found: Overview) -> dict[str, object]:
     rules = visit.house.settings.notifications
-    found = overview.overview(visit.desk, product=visit.product)
     listed = tuple(ListedRollout(one, whole_bar(one)) for one in found.rollouts)
     return {
         "overview": found,
@@ -75,12 +76,7 @@ def _live(visit: Visit) -> dict[str, object]:
     }
 
 
-def _exposure_chart(visit: Visit) -> StackedChart | None:
-    try:
-        days = overview.exposure_over_time(visit.desk, product=visit.product, days=_DAYS)
-    except OtaError:
-        # the card above says why
-        return None
+def _exposure_chart(days: Sequence[SeverityDay]) -> StackedChart | None:
     history = {one.day_at: Counter[str]() for one in days}
     for one in days:
         history[one.day_at][_word(one.severity)] += one.devices
