@@ -17,9 +17,10 @@ NONE_YET = b"retry: 3000\n\n"
 
 async def _told(stream):
     """The next message that says something."""
-    async for message in stream:
-        if message.startswith(b"event"):
-            return set(message.decode().split("data: ")[1].split())
+    async with asyncio.timeout(20):
+        async for message in stream:
+            if message.startswith(b"event"):
+                return set(message.decode().split("data: ")[1].split())
     return set()
 
 
